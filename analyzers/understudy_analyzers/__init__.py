@@ -1,0 +1,1 @@
+"""The analyzers Understudy ships: the first third party of `understudy.score.Analyzer`."""

@@ -1,0 +1,86 @@
+"""One RPC as seen on the wire: assembled by `Assembler` from `wire` events, before any protocol is decoded."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Side(StrEnum):
+    """Who sent a message of an RPC."""
+
+    CLIENT = "client"
+    SERVER = "server"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One gRPC message: unframed and decompressed."""
+
+    side: Side
+    data: bytes
+    ns: int
+    """Wall clock, UTC epoch nanoseconds, when its last byte passed."""
+    index: int
+    """0-based among the messages of its side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The request headers of an RPC were seen."""
+
+    connection: int
+    stream: int
+    upstream: str
+    method: str
+    authority: str
+    metadata: tuple[tuple[str, str], ...]
+    """Lower-case names, in order, pseudo-headers left out; binary (-bin) values stay base64."""
+    ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A whole message passed."""
+
+    connection: int
+    stream: int
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class HalfClosed:
+    """The client will send nothing more."""
+
+    connection: int
+    stream: int
+    ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The RPC ended."""
+
+    connection: int
+    stream: int
+    status: int
+    """gRPC status code; -1 when none was seen (reset, connection lost)."""
+    error: str
+    """grpc-message, percent-decoded."""
+    metadata: tuple[tuple[str, str], ...]
+    """Response headers followed by trailers."""
+    cancelled_by: str
+    """'client', 'server', 'connection' or ''."""
+    ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unobserved:
+    """An RPC, or with stream 0 a whole connection, that can no longer be followed."""
+
+    connection: int
+    stream: int
+    reason: str
+    """elided | oversize | compression | hpack | protocol | not_http2 | blind"""
+    ns: int
+
+
+Event = Opened | Received | HalfClosed | Closed | Unobserved

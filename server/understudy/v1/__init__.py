@@ -1,0 +1,1 @@
+"""Generated from proto/understudy/v1; do not edit."""
