@@ -2,7 +2,7 @@
 
 
 class UnderstudyError(Exception):
-    """Base of every error this project raises on purpose. Its text is one line: what is wrong, and the mend."""
+    """Base of every error this project raises on purpose. The text is one line: what is wrong, the mend."""
 
 
 class ConfigError(UnderstudyError):

@@ -7,9 +7,6 @@ durations inside an output are relative to its request being sent on that leg.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
-
-EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
 class Leg(StrEnum):
@@ -24,7 +21,7 @@ class Leg(StrEnum):
 
 
 class Stratum(StrEnum):
-    """Whether a second reply of the same engine may differ (design: drift engine, "One paired difference")."""
+    """Whether a second reply of the same engine may differ (drift engine, "One paired difference")."""
 
     FREE = "free"
     """Sampled: replies of one engine differ by chance, and the control measures by how much."""
@@ -52,7 +49,7 @@ class Reason(StrEnum):
     BYTES = "bytes"
     """The mirror's in-flight bytes were at their limit."""
     BREAKER = "breaker"
-    """The leg's circuit breaker was open because *we* failed to send, not because the engine answered badly."""
+    """The leg's circuit breaker was open because *we* failed to send, not because an engine did badly."""
     MIRROR_OFF = "mirror_off"
     """The kill switch was thrown while the request was in flight."""
     SETTLING = "settling"
@@ -179,8 +176,20 @@ class Output:
 
     @property
     def failed(self) -> bool:
-        """True when the caller would have got no usable answer: error status, in-band error, deadline, empty."""
-        return bool(self.status or self.error or self.cancelled_by == "deadline" or not self.text)
+        """True when a caller would have got no usable answer.
+
+        An error status, an in-band error, our deadline, a cut at max_tokens, or nothing at all; a reply the
+        client itself cancelled is not a failure.
+        """
+        if self.cancelled_by in ("client", "mirror_off"):
+            return False
+        return bool(
+            self.status
+            or self.error
+            or self.cancelled_by == "deadline"
+            or self.truncated_by == "max_tokens"
+            or not self.text
+        )
 
 
 @dataclass(frozen=True, slots=True)
