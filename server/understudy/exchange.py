@@ -1,4 +1,4 @@
-"""One RPC as seen on the wire: assembled by `Assembler` from `wire` events, before any protocol is decoded."""
+"""One RPC as seen on the wire, assembled by `Assembler` before any engine protocol is decoded."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -134,7 +134,7 @@ class Request:
     conversation: str | None = None
     turn: int | None = None
     categories: Mapping[str, Category] = field(default_factory=dict)
-    metadata: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    metadata: Mapping[str, str] = field(default_factory=dict)
     """Allow-listed request metadata only."""
     traceparent: str | None = None
     raw: bytes = b""
