@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from understudy.v1 import values_pb2 as understudy_dot_v1_dot_values__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19understudy/v1/pairs.proto\x12\runderstudy.v1\x1a\x1aunderstudy/v1/values.proto\"\xde\x06\n\x06Ledger\x12\x0c\n\x04\x62oot\x18\x01 \x01(\t\x12\x10\n\x08requests\x18\x02 \x01(\x03\x12\x10\n\x08\x65ligible\x18\x03 \x01(\x03\x12\x0e\n\x06paired\x18\x04 \x01(\x03\x12-\n\x04shed\x18\x05 \x03(\x0b\x32\x1f.understudy.v1.Ledger.ShedEntry\x12\x31\n\x06\x66\x61iled\x18\x06 \x03(\x0b\x32!.understudy.v1.Ledger.FailedEntry\x12-\n\x04lost\x18\x07 \x03(\x0b\x32\x1f.understudy.v1.Ledger.LostEntry\x12\x11\n\tin_flight\x18\x08 \x01(\x03\x12\x33\n\x07skipped\x18\t \x03(\x0b\x32\".understudy.v1.Ledger.SkippedEntry\x12\x39\n\nunobserved\x18\n \x03(\x0b\x32%.understudy.v1.Ledger.UnobservedEntry\x12\x13\n\x0blag_seconds\x18\x0b \x01(\x01\x12\x14\n\x0cwatermark_ns\x18\x0c \x01(\x03\x12\x35\n\x08\x61\x64mitted\x18\r \x03(\x0b\x32#.understudy.v1.Ledger.AdmittedEntry\x12\x38\n\nleg_errors\x18\x0e \x03(\x0b\x32$.understudy.v1.Ledger.LegErrorsEntry\x12\x13\n\x0b\x63onnections\x18\x0f \x01(\x03\x1a+\n\tShedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a-\n\x0b\x46\x61iledEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a+\n\tLostEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a.\n\x0cSkippedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a\x31\n\x0fUnobservedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a/\n\rAdmittedEntry\x12\x0b\n\x03key\x18\x01 \x01(\x03\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a\x30\n\x0eLegErrorsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"h\n\tPairBatch\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\"\n\x05pairs\x18\x02 \x03(\x0b\x32\x13.understudy.v1.Pair\x12%\n\x06ledger\x18\x03 \x01(\x0b\x32\x15.understudy.v1.Ledger\"Z\n\x06\x43redit\x12\x14\n\x0c\x61\x63knowledged\x18\x01 \x01(\x04\x12\r\n\x05pairs\x18\x02 \x01(\x03\x12+\n\x05state\x18\x03 \x01(\x0b\x32\x1c.understudy.v1.ObserverState\"L\n\rObserverState\x12\x11\n\tmirror_on\x18\x01 \x01(\x08\x12\x0f\n\x07primary\x18\x02 \x01(\t\x12\x17\n\x0fsettle_until_ns\x18\x03 \x01(\x03\"\x13\n\x11WatchPairsRequest2\x94\x01\n\x0bPairService\x12>\n\x07Publish\x12\x18.understudy.v1.PairBatch\x1a\x15.understudy.v1.Credit(\x01\x30\x01\x12\x45\n\x05Watch\x12 .understudy.v1.WatchPairsRequest\x1a\x18.understudy.v1.PairBatch0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19understudy/v1/pairs.proto\x12\runderstudy.v1\x1a\x1aunderstudy/v1/values.proto\"\xde\x06\n\x06Ledger\x12\x0c\n\x04\x62oot\x18\x01 \x01(\t\x12\x10\n\x08requests\x18\x02 \x01(\x03\x12\x10\n\x08\x65ligible\x18\x03 \x01(\x03\x12\x0e\n\x06paired\x18\x04 \x01(\x03\x12-\n\x04shed\x18\x05 \x03(\x0b\x32\x1f.understudy.v1.Ledger.ShedEntry\x12\x31\n\x06\x66\x61iled\x18\x06 \x03(\x0b\x32!.understudy.v1.Ledger.FailedEntry\x12-\n\x04lost\x18\x07 \x03(\x0b\x32\x1f.understudy.v1.Ledger.LostEntry\x12\x11\n\tin_flight\x18\x08 \x01(\x03\x12\x33\n\x07skipped\x18\t \x03(\x0b\x32\".understudy.v1.Ledger.SkippedEntry\x12\x39\n\nunobserved\x18\n \x03(\x0b\x32%.understudy.v1.Ledger.UnobservedEntry\x12\x13\n\x0blag_seconds\x18\x0b \x01(\x01\x12\x14\n\x0cwatermark_ns\x18\x0c \x01(\x03\x12\x35\n\x08\x61\x64mitted\x18\r \x03(\x0b\x32#.understudy.v1.Ledger.AdmittedEntry\x12\x38\n\nleg_errors\x18\x0e \x03(\x0b\x32$.understudy.v1.Ledger.LegErrorsEntry\x12\x13\n\x0b\x63onnections\x18\x0f \x01(\x03\x1a+\n\tShedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a-\n\x0b\x46\x61iledEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a+\n\tLostEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a.\n\x0cSkippedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a\x31\n\x0fUnobservedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a/\n\rAdmittedEntry\x12\x0b\n\x03key\x18\x01 \x01(\x03\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a\x30\n\x0eLegErrorsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"h\n\tPairBatch\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\"\n\x05pairs\x18\x02 \x03(\x0b\x32\x13.understudy.v1.Pair\x12%\n\x06ledger\x18\x03 \x01(\x0b\x32\x15.understudy.v1.Ledger\"Z\n\x06\x43redit\x12\x14\n\x0c\x61\x63knowledged\x18\x01 \x01(\x04\x12\r\n\x05pairs\x18\x02 \x01(\x03\x12+\n\x05state\x18\x03 \x01(\x0b\x32\x1c.understudy.v1.ObserverState\"\xc7\x01\n\rObserverState\x12\x11\n\tmirror_on\x18\x01 \x01(\x08\x12\x0f\n\x07primary\x18\x02 \x01(\t\x12\x17\n\x0fsettle_until_ns\x18\x03 \x01(\x03\x12\x44\n\x0c\x66ingerprints\x18\x04 \x03(\x0b\x32..understudy.v1.ObserverState.FingerprintsEntry\x1a\x33\n\x11\x46ingerprintsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x13\n\x11WatchPairsRequest2\x94\x01\n\x0bPairService\x12>\n\x07Publish\x12\x18.understudy.v1.PairBatch\x1a\x15.understudy.v1.Credit(\x01\x30\x01\x12\x45\n\x05Watch\x12 .understudy.v1.WatchPairsRequest\x1a\x18.understudy.v1.PairBatch0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,6 +46,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LEDGER_ADMITTEDENTRY']._serialized_options = b'8\001'
   _globals['_LEDGER_LEGERRORSENTRY']._loaded_options = None
   _globals['_LEDGER_LEGERRORSENTRY']._serialized_options = b'8\001'
+  _globals['_OBSERVERSTATE_FINGERPRINTSENTRY']._loaded_options = None
+  _globals['_OBSERVERSTATE_FINGERPRINTSENTRY']._serialized_options = b'8\001'
   _globals['_LEDGER']._serialized_start=73
   _globals['_LEDGER']._serialized_end=935
   _globals['_LEDGER_SHEDENTRY']._serialized_start=602
@@ -66,10 +68,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PAIRBATCH']._serialized_end=1041
   _globals['_CREDIT']._serialized_start=1043
   _globals['_CREDIT']._serialized_end=1133
-  _globals['_OBSERVERSTATE']._serialized_start=1135
-  _globals['_OBSERVERSTATE']._serialized_end=1211
-  _globals['_WATCHPAIRSREQUEST']._serialized_start=1213
-  _globals['_WATCHPAIRSREQUEST']._serialized_end=1232
-  _globals['_PAIRSERVICE']._serialized_start=1235
-  _globals['_PAIRSERVICE']._serialized_end=1383
+  _globals['_OBSERVERSTATE']._serialized_start=1136
+  _globals['_OBSERVERSTATE']._serialized_end=1335
+  _globals['_OBSERVERSTATE_FINGERPRINTSENTRY']._serialized_start=1284
+  _globals['_OBSERVERSTATE_FINGERPRINTSENTRY']._serialized_end=1335
+  _globals['_WATCHPAIRSREQUEST']._serialized_start=1337
+  _globals['_WATCHPAIRSREQUEST']._serialized_end=1356
+  _globals['_PAIRSERVICE']._serialized_start=1359
+  _globals['_PAIRSERVICE']._serialized_end=1507
 # @@protoc_insertion_point(module_scope)

@@ -298,24 +298,50 @@ Global___Credit: _TypeAlias = Credit  # noqa: Y015
 class ObserverState(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class FingerprintsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     MIRROR_ON_FIELD_NUMBER: _builtins.int
     PRIMARY_FIELD_NUMBER: _builtins.int
     SETTLE_UNTIL_NS_FIELD_NUMBER: _builtins.int
+    FINGERPRINTS_FIELD_NUMBER: _builtins.int
     mirror_on: _builtins.bool
     primary: _builtins.str
     """baseline | candidate"""
     settle_until_ns: _builtins.int
     """Mirroring pauses until this wall-clock nanosecond."""
+    @_builtins.property
+    def fingerprints(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """leg name -> fingerprint of the engine that answers on it now; empty map = unchanged."""
+
     def __init__(
         self,
         *,
         mirror_on: _builtins.bool = ...,
         primary: _builtins.str = ...,
         settle_until_ns: _builtins.int = ...,
+        fingerprints: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["mirror_on", b"mirror_on", "primary", b"primary", "settle_until_ns", b"settle_until_ns"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fingerprints", b"fingerprints", "mirror_on", b"mirror_on", "primary", b"primary", "settle_until_ns", b"settle_until_ns"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
