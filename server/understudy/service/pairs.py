@@ -1,7 +1,7 @@
 """PairService: observers publish pairs and accounting to the controller; others may watch the pairs."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from typing import Protocol
 
 import grpc
@@ -19,8 +19,8 @@ WATCHER_QUEUE = 64
 class Sink(Protocol):
     """Where published batches go: the pipeline."""
 
-    async def take(self, batch: pb.PairBatch) -> None:
-        """Take a batch over; returns once its pairs are counted durably."""
+    def take(self, batch: pb.PairBatch) -> Awaitable[None]:
+        """Take a batch over at once; what it returns is done when the batch's pairs are counted durably."""
         ...
 
     def state(self) -> pb.ObserverState:
@@ -29,7 +29,7 @@ class Sink(Protocol):
 
 
 class PairServicer(rpc.PairServiceServicer):
-    """Acknowledges a batch when the sink has taken it over, and pushes state changes at once."""
+    """Acknowledges batches in order as the sink has counted them, and pushes state changes at once."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
@@ -47,37 +47,51 @@ class PairServicer(rpc.PairServiceServicer):
         request_iterator: AsyncIterator[pb.PairBatch],
         context: grpc.aio.ServicerContext[pb.PairBatch, pb.Credit],
     ) -> AsyncIterator[pb.Credit]:
-        """Take batches in order; one Credit for each, and one whenever the state changes."""
+        """Take batches as they come; one Credit for each, in order, and one whenever the state changes."""
         replies: asyncio.Queue[pb.Credit | None] = asyncio.Queue()
+        taken: asyncio.Queue[tuple[pb.PairBatch, Awaitable[None]] | None] = asyncio.Queue()
         self.publishers += 1
-        tasks = [
-            asyncio.ensure_future(job) for job in (self._take(request_iterator, replies), self._push(replies))
-        ]
-        tasks[0].add_done_callback(lambda _: replies.put_nowait(None))
+        intake = asyncio.ensure_future(self._take(request_iterator, taken))
+        intake.add_done_callback(lambda _: taken.put_nowait(None))
+        counted = asyncio.ensure_future(self._acknowledge(taken, replies))
+        counted.add_done_callback(lambda _: replies.put_nowait(None))
+        pushed = asyncio.ensure_future(self._push(replies))
         try:
             yield pb.Credit(pairs=CREDIT, state=self._sink.state())
             while (reply := await replies.get()) is not None:
                 yield reply
-            tasks[0].result()
+            intake.result()
+            counted.result()
         finally:
             self.publishers -= 1
-            for task in tasks:
+            for task in (intake, counted, pushed):
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(intake, counted, pushed, return_exceptions=True)
 
     async def _take(
-        self, batches: AsyncIterator[pb.PairBatch], replies: asyncio.Queue[pb.Credit | None]
+        self,
+        batches: AsyncIterator[pb.PairBatch],
+        taken: asyncio.Queue[tuple[pb.PairBatch, Awaitable[None]] | None],
     ) -> None:
         async for batch in batches:
-            await self._sink.take(batch)
-            replies.put_nowait(
-                pb.Credit(acknowledged=batch.sequence, pairs=len(batch.pairs), state=self._sink.state())
-            )
+            taken.put_nowait((batch, self._sink.take(batch)))
             if batch.pairs:
                 for watcher in self._watchers:
                     if watcher.full():
                         watcher.get_nowait()
                     watcher.put_nowait(batch)
+
+    async def _acknowledge(
+        self,
+        taken: asyncio.Queue[tuple[pb.PairBatch, Awaitable[None]] | None],
+        replies: asyncio.Queue[pb.Credit | None],
+    ) -> None:
+        while (item := await taken.get()) is not None:
+            batch, counted = item
+            await counted
+            replies.put_nowait(
+                pb.Credit(acknowledged=batch.sequence, pairs=len(batch.pairs), state=self._sink.state())
+            )
 
     async def _push(self, replies: asyncio.Queue[pb.Credit | None]) -> None:
         while True:
