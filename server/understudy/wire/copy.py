@@ -1,0 +1,148 @@
+"""The copy channel between a relay and its observer: ordered records over one stream socket.
+
+A record is a header `!BQqI` (kind, connection id, wall clock ns, payload length) and the payload. Those of one
+connection come in the relay's read order: OPEN, then CLIENT, SERVER and ELIDED, at most one BLIND, and CLOSE.
+CLIENT and SERVER records hold what passed towards the upstream and towards the client, cut anywhere. An ELIDED
+record always comes at a frame boundary of its direction, in place of one whole DATA frame, header and payload.
+
+The observer answers on the same socket with IDLE and BUSY. Both count the client's DATA payload bytes of a
+stream from its start, as flow control does (RFC 9113 section 6.9.1): padding and elided frames included.
+"""
+
+import struct
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+HEADER: Final = struct.Struct("!BQqI")
+"""kind, connection id, wall clock ns (UTC epoch), payload length in bytes."""
+
+MARK: Final = struct.Struct("!IQ")
+"""The payload of IDLE and BUSY: stream id, client DATA payload bytes seen on that stream."""
+
+MAX_PAYLOAD: Final = 16 * 1024 * 1024
+"""Longest payload a reader accepts, bytes; the relay's chunks are far shorter."""
+
+
+class Kind(IntEnum):
+    """What a record says."""
+
+    OPEN = 1
+    """A client connection reached its upstream; payload `leg\\naddress`, UTF-8."""
+    CLIENT = 2
+    """Bytes from the client to the upstream."""
+    SERVER = 3
+    """Bytes from the upstream to the client."""
+    CLOSE = 4
+    """The connection is gone; no payload."""
+    ELIDED = 5
+    """A DATA frame was left out of the copy; payload: direction (CLIENT or SERVER), its 9-byte header."""
+    BLIND = 6
+    """The connection's bytes are no longer copied; no payload. CLOSE still follows."""
+    IDLE = 7
+    """Observer to relay: no request is in flight on the stream as of that many client DATA bytes."""
+    BUSY = 8
+    """Observer to relay: the stream reported idle has a request in flight again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record of the copy channel."""
+
+    kind: Kind
+    connection: int
+    """Unique within one relay process."""
+    ns: int
+    """Wall clock, UTC epoch nanoseconds."""
+    payload: bytes = b""
+
+    @property
+    def opened(self) -> tuple[str, str]:
+        """OPEN: the leg's name and the upstream's address."""
+        leg, _, address = self.payload.decode("utf-8", "replace").partition("\n")
+        return leg, address
+
+    @property
+    def elided(self) -> tuple[Kind, bytes]:
+        """ELIDED: the direction (CLIENT or SERVER) and the 9-byte header of the frame left out."""
+        return Kind(self.payload[0]), self.payload[1:]
+
+    @property
+    def mark(self) -> tuple[int, int]:
+        """IDLE and BUSY: stream id and client DATA payload bytes."""
+        stream, count = MARK.unpack(self.payload)
+        return stream, count
+
+
+class CopyError(ValueError):
+    """The bytes on the copy channel are not records; the channel must be closed."""
+
+
+def encode(kind: Kind, connection: int, ns: int, payload: bytes = b"") -> bytes:
+    """One record as bytes."""
+    return HEADER.pack(kind, connection, ns, len(payload)) + payload
+
+
+def header(kind: Kind, connection: int, ns: int, length: int) -> bytes:
+    """The 21-byte header alone, for a payload that is written right after it without a copy."""
+    return HEADER.pack(kind, connection, ns, length)
+
+
+def opened(connection: int, ns: int, leg: str, address: str) -> bytes:
+    """An OPEN record."""
+    return encode(Kind.OPEN, connection, ns, f"{leg}\n{address}".encode())
+
+
+def elided(connection: int, ns: int, direction: Kind, frame: bytes) -> bytes:
+    """An ELIDED record for the DATA frame with this 9-byte header; direction is CLIENT or SERVER."""
+    return encode(Kind.ELIDED, connection, ns, bytes((direction,)) + frame)
+
+
+def idle(connection: int, ns: int, stream: int, count: int) -> bytes:
+    """An IDLE record: no request in flight on the stream as of `count` client DATA payload bytes."""
+    return encode(Kind.IDLE, connection, ns, MARK.pack(stream, count))
+
+
+def busy(connection: int, ns: int, stream: int, count: int) -> bytes:
+    """A BUSY record: a request is in flight again as of `count` client DATA payload bytes."""
+    return encode(Kind.BUSY, connection, ns, MARK.pack(stream, count))
+
+
+_PAYLOAD: Final = {Kind.CLOSE: (0, 0), Kind.BLIND: (0, 0), Kind.ELIDED: (10, 10), Kind.IDLE: (12, 12)}
+_PAYLOAD[Kind.BUSY] = _PAYLOAD[Kind.IDLE]
+
+
+class Reader:
+    """Bytes in, records out; holds at most one incomplete record."""
+
+    __slots__ = ("_buffer",)
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[Record]:
+        """The records completed by `data`, in order.
+
+        Raises:
+            CopyError: an unknown kind, or a payload whose length cannot be that kind's.
+        """
+        buffer = self._buffer
+        buffer += data
+        records: list[Record] = []
+        at, size = 0, len(buffer)
+        while size - at >= HEADER.size:
+            number, connection, ns, length = HEADER.unpack_from(buffer, at)
+            try:
+                kind = Kind(number)
+            except ValueError:
+                raise CopyError(f"copy channel: unknown record kind {number}") from None
+            least, most = _PAYLOAD.get(kind, (0, MAX_PAYLOAD))
+            if not least <= length <= most:
+                raise CopyError(f"copy channel: {kind.name} record with a payload of {length} bytes")
+            end = at + HEADER.size + length
+            if end > size:
+                break
+            records.append(Record(kind, connection, ns, bytes(buffer[at + HEADER.size : end])))
+            at = end
+        del buffer[:at]
+        return records
