@@ -1,9 +1,10 @@
 """The copy channel between a relay and its observer: ordered records over one stream socket.
 
-A record is a header `!BQqI` (kind, connection id, wall clock ns, payload length) and the payload. Those of one
-connection come in the relay's read order: OPEN, then CLIENT, SERVER and ELIDED, at most one BLIND, and CLOSE.
-CLIENT and SERVER records hold what passed towards the upstream and towards the client, cut anywhere. An ELIDED
-record always comes at a frame boundary of its direction, in place of one whole DATA frame, header and payload.
+A record is a header `!BQqI` (kind, connection id, wall clock ns, payload length) and the payload. Those of
+one connection come in the relay's read order: OPEN, then CLIENT, SERVER and ELIDED, at most one BLIND, and
+CLOSE. CLIENT and SERVER records hold what passed towards the upstream and towards the client, cut anywhere.
+An ELIDED record always comes at a frame boundary of its direction, in place of one whole DATA frame, header
+and payload.
 
 The observer answers on the same socket with IDLE and BUSY. Both count the client's DATA payload bytes of a
 stream from its start, as flow control does (RFC 9113 section 6.9.1): padding and elided frames included.
