@@ -1,0 +1,24 @@
+"""Which requests may correlate: the normalised opening of a prompt."""
+
+import hashlib
+import re
+
+# Where the first assistant turn begins in the common chat templates; what comes before is system + first
+# user turn.
+ANSWER = re.compile(
+    r"<\|im_start\|>\s*assistant|<\|start_header_id\|>\s*assistant|\[/INST\]|<start_of_turn>\s*model"
+    r"|<\|assistant\|>|<｜Assistant｜>|^(?:assistant|ai)\s*:",  # noqa: RUF001
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def opening(prompt: str) -> str:
+    """System text and first user turn; the whole prompt when no chat template is recognised."""
+    found = ANSWER.search(prompt)
+    return prompt[: found.start()] if found else prompt
+
+
+def cluster_of(prompt: str) -> str:
+    """Hash of the opening, white space and case folded: turns of one conversation share it."""
+    folded = " ".join(opening(prompt).casefold().split())
+    return hashlib.blake2b(folded.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()

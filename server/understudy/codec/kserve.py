@@ -1,0 +1,334 @@
+"""KServe v2 gRPC as Triton speaks it for TensorRT-LLM: both tensor dialects, unary and multiplexed.
+
+Dialects (reference: TensorRT-LLM backend): *ensemble* and *bls* share names (`text_input`, `max_tokens`,
+...); *llmapi* prefixes its parameters with `sampling_param_`. They are told apart by the names themselves.
+"""
+
+import struct
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+from understudy.codec import Arity, Ask, Chunk, Manner, Reader, Seen, Settings, Undecodable
+from understudy.codec.cluster import cluster_of
+from understudy.codec.messages import InferRequest, InferResponse, StreamResponse
+from understudy.codec.text import Habit, TextReader
+from understudy.pair import Finish, Reason, Request, Sampling
+
+SERVICE = "/inference.GRPCInferenceService"
+INFER = f"{SERVICE}/ModelInfer"
+STREAM = f"{SERVICE}/ModelStreamInfer"
+HABITS = 1024
+"""Models whose streaming habit is remembered; a client may invent model names."""
+
+_FORMATS = {
+    "BOOL": "?",
+    "INT8": "b",
+    "INT16": "h",
+    "INT32": "i",
+    "INT64": "q",
+    "UINT8": "B",
+    "UINT16": "H",
+    "UINT32": "I",
+    "UINT64": "Q",
+    "FP16": "e",
+    "FP32": "f",
+    "FP64": "d",
+}
+_CONTENTS = {
+    "BOOL": "bool_contents",
+    "INT8": "int_contents",
+    "INT16": "int_contents",
+    "INT32": "int_contents",
+    "INT64": "int64_contents",
+    "UINT8": "uint_contents",
+    "UINT16": "uint_contents",
+    "UINT32": "uint_contents",
+    "UINT64": "uint64_contents",
+    "FP32": "fp32_contents",
+    "FP64": "fp64_contents",
+    "BYTES": "bytes_contents",
+}
+# Sampling field -> tensor names, first present wins.
+_NAMES = {
+    "temperature": ("temperature", "sampling_param_temperature"),
+    "top_k": ("top_k", "sampling_param_top_k", "runtime_top_k"),
+    "top_p": ("top_p", "sampling_param_top_p", "runtime_top_p"),
+    "seed": ("seed", "sampling_param_seed", "random_seed"),
+    "max_tokens": ("max_tokens", "sampling_param_max_tokens", "request_output_len"),
+    "stop": ("stop_words", "sampling_param_stop"),
+}
+
+
+class KServeCodec:
+    """Codec of `inference.GRPCInferenceService`."""
+
+    name = "kserve"
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self._settings = settings or Settings()
+        self._habits: dict[str, Habit] = {}
+
+    def arity(self, method: str) -> Arity | None:
+        """ModelInfer is unary, ModelStreamInfer multiplexed; all else is not inference."""
+        return {INFER: Arity.UNARY, STREAM: Arity.MULTIPLEXED}.get(method)
+
+    def ask(self, raw: bytes) -> Ask:
+        """Parse a ModelInferRequest. A tensor `stop` = true is how older clients cancel: not a request."""
+        body = _parse(InferRequest, raw)
+        stop = False
+        if any(tensor.name == "stop" for tensor in body.inputs):
+            found = _tensors(body.inputs, body.raw_input_contents).get("stop", ())
+            stop = bool(found and found[0] is True)
+        return Ask(id=body.id, stop=stop, body=body, raw=raw)
+
+    def request(self, ask: Ask, seen: Seen) -> Request:
+        """Decode the prompt and its sampling; shared-memory tensors cannot be shown to another process."""
+        body, settings = ask.body, self._settings
+        held = (entry.key for tensor in (*body.inputs, *body.outputs) for entry in tensor.parameters)
+        if "shared_memory_region" in held:
+            raise Undecodable("tensors in shared memory", Reason.SHARED_MEMORY)
+        tensors = _tensors(body.inputs, body.raw_input_contents)
+        prompts = tensors.get("text_input", ())
+        if len(prompts) != 1 or not isinstance(prompts[0], bytes):
+            raise Undecodable(f"text_input holds {len(prompts)} BYTES elements, want 1")
+        prompt = prompts[0].decode(errors="replace")
+        known = _parameters(body.parameters)
+        sequence = known.pop("sequence_id", "")
+        known |= seen.headers
+        cluster = next((known[name] for name in settings.cluster if known.get(name)), "")
+        conversation = known.get(settings.conversation) or (sequence if sequence not in ("", "0") else None)
+        turn = known.get(settings.turn, "")
+        metadata = {name: known[name] for name in settings.metadata if name in known}
+        if ask.id:
+            metadata["request_id"] = ask.id
+        return Request(
+            id=seen.id,
+            cluster=cluster or conversation or cluster_of(prompt),
+            method=seen.method,
+            model=body.model_name,
+            text=prompt,
+            sampling=_sampling(tensors),
+            received_ns=seen.received_ns,
+            streaming=_flag(tensors, "stream", "streaming"),
+            route=seen.route,
+            conversation=conversation,
+            turn=int(turn) if turn.isascii() and turn.isdigit() else None,
+            metadata=metadata,
+            traceparent=seen.headers.get("traceparent"),
+            raw=ask.raw if settings.keep_raw else b"",
+        )
+
+    def rebuild(self, raw: bytes, seen: Seen) -> Request:
+        """Decode a captured request message."""
+        return self.request(self.ask(raw), seen)
+
+    def chunk(self, method: str, raw: bytes) -> Chunk:
+        """Parse a ModelInferResponse or a ModelStreamInferResponse."""
+        error = ""
+        if method == STREAM:
+            message = _parse(StreamResponse, raw)
+            body, error = message.infer_response, message.error_message
+        else:
+            body = _parse(InferResponse, raw)
+        tensors = _tensors(body.outputs, body.raw_output_contents)
+        text = tensors.get("text_output", ())
+        if text and not isinstance(text[0], bytes):
+            raise Undecodable("text_output is not BYTES")
+        final = method != STREAM
+        for entry in body.parameters:
+            if entry.key == "triton_final_response":
+                final = bool(entry.value.bool_param)
+        return Chunk(
+            id=body.id,
+            text=text[0] if text else None,
+            final=final,
+            error=error,
+            finish=_finish(tensors.get("finish_reason", ())),
+        )
+
+    def reader(self, request: Request) -> Reader:
+        """A reader that knows the model's habit and whether its reply may begin with the prompt."""
+        habit = self._habits.get(request.model)
+        if habit is None:
+            habit = Habit()
+            if len(self._habits) < HABITS:
+                self._habits[request.model] = habit
+        return TextReader(habit, self._settings.manner, self._echo(request))
+
+    def _echo(self, request: Request) -> str:
+        """The prompt, when nothing excludes it from the output.
+
+        Ensemble and bls echo by default, llmapi only when told to.
+        """
+        if not request.raw:
+            return request.text
+        body = _parse(InferRequest, request.raw)
+        tensors = _tensors(body.inputs, body.raw_input_contents)
+        excluded = tensors.get("exclude_input_in_output")
+        if excluded is None and any(name.startswith("sampling_param_") for name in tensors):
+            excluded = tensors.get("sampling_param_exclude_input_from_output", (True,))
+        return "" if excluded and excluded[0] else request.text
+
+    def reseed(self, raw: bytes, seed: int) -> bytes:
+        """Overwrite the seed tensor in place; its datatype's width is respected."""
+        body = _parse(InferRequest, raw)
+        for index, tensor in enumerate(body.inputs):
+            if tensor.name not in _NAMES["seed"] or tensor.datatype not in _FORMATS:
+                continue
+            form = "<" + _FORMATS[tensor.datatype]
+            value = seed % (1 << (8 * struct.calcsize(form) - 1))
+            if body.raw_input_contents:
+                count = len(body.raw_input_contents[index]) // struct.calcsize(form)
+                body.raw_input_contents[index] = struct.pack(form, value) * count
+            else:
+                held = getattr(tensor.contents, _CONTENTS[tensor.datatype])
+                held[:] = [value] * len(held)
+        result: bytes = body.SerializeToString()
+        return result
+
+    def encode(
+        self, *, model: str, id: str, prompt: str, sampling: Sampling, stream: bool, dialect: str = "ensemble"
+    ) -> bytes:
+        """A ModelInferRequest with raw contents; dialect 'ensemble' (bls too) or 'llmapi'."""
+        llmapi = dialect == "llmapi"
+        shape = [1] if llmapi else [1, 1]
+        prefix = "sampling_param_" if llmapi else ""
+        body = InferRequest(model_name=model, id=id)
+
+        def add(name: str, datatype: str, raw: bytes, shape: Sequence[int] = shape) -> None:
+            body.inputs.add(name=name, datatype=datatype, shape=shape)
+            body.raw_input_contents.append(raw)
+
+        add("text_input", "BYTES", pack([prompt.encode()]))
+        add("streaming" if llmapi else "stream", "BOOL", struct.pack("<?", stream))
+        exclude = "exclude_input_from_output" if llmapi else "exclude_input_in_output"
+        add(prefix + exclude, "BOOL", struct.pack("<?", True))
+        for name, datatype in (
+            ("max_tokens", "INT32"),
+            ("temperature", "FP32"),
+            ("top_k", "INT32"),
+            ("top_p", "FP32"),
+            ("seed", "UINT64"),
+        ):
+            value = getattr(sampling, name)
+            if value is not None:
+                add(prefix + name, datatype, struct.pack("<" + _FORMATS[datatype], value))
+        if sampling.stop:
+            words = [word.encode() for word in sampling.stop]
+            stop_shape = [len(words)] if llmapi else [1, len(words)]
+            add("sampling_param_stop" if llmapi else "stop_words", "BYTES", pack(words), stop_shape)
+        result: bytes = body.SerializeToString()
+        return result
+
+
+def pack(elements: Iterable[bytes]) -> bytes:
+    """BYTES elements as raw contents: each behind its 4-byte little-endian length."""
+    return b"".join(struct.pack("<I", len(element)) + element for element in elements)
+
+
+def unpack(raw: bytes) -> tuple[bytes, ...]:
+    """Raw contents back to BYTES elements; raises Undecodable when a length is wrong."""
+    elements, at = [], 0
+    while at < len(raw):
+        if at + 4 > len(raw):
+            raise Undecodable("BYTES tensor ends inside a length")
+        (length,) = struct.unpack_from("<I", raw, at)
+        at += 4
+        if at + length > len(raw):
+            raise Undecodable("BYTES tensor is shorter than its lengths say")
+        elements.append(raw[at : at + length])
+        at += length
+    return tuple(elements)
+
+
+def _parse(kind: Any, raw: bytes) -> Any:
+    try:
+        return kind.FromString(raw)
+    except DecodeError as error:
+        raise Undecodable(f"not a KServe message: {error}") from None
+
+
+def _tensors(tensors: Sequence[Any], raws: Sequence[bytes]) -> dict[str, Sequence[Any]]:
+    """Tensor name -> its elements in order. Datatypes we do not read (BF16) come out empty."""
+    if raws and len(raws) != len(tensors):
+        raise Undecodable(f"{len(tensors)} tensors but {len(raws)} raw contents")
+    decoded: dict[str, Sequence[Any]] = {}
+    for index, tensor in enumerate(tensors):
+        if raws:
+            decoded[tensor.name] = _elements(tensor.datatype, raws[index])
+        else:
+            field = _CONTENTS.get(tensor.datatype)
+            decoded[tensor.name] = tuple(getattr(tensor.contents, field)) if field else ()
+    return decoded
+
+
+def _elements(datatype: str, raw: bytes) -> Sequence[Any]:
+    if datatype == "BYTES":
+        return unpack(raw)
+    code = _FORMATS.get(datatype)
+    if code is None:
+        return ()
+    count, rest = divmod(len(raw), struct.calcsize("<" + code))
+    if rest:
+        raise Undecodable(f"{datatype} tensor of {len(raw)} bytes")
+    return struct.unpack(f"<{count}{code}", raw)
+
+
+def _sampling(tensors: dict[str, Sequence[Any]]) -> Sampling:
+    def first(field: str) -> Any:
+        return next((tensors[name][0] for name in _NAMES[field] if tensors.get(name)), None)
+
+    def whole(field: str) -> int | None:
+        value = first(field)
+        return None if value is None else int(value)
+
+    def real(field: str) -> float | None:
+        value = first(field)
+        return None if value is None else float(f"{value:.7g}")  # FP32 .7 is 0.699999988
+
+    words = next((tensors[name] for name in _NAMES["stop"] if tensors.get(name)), ())
+    try:
+        return Sampling(
+            temperature=real("temperature"),
+            top_k=whole("top_k"),
+            top_p=real("top_p"),
+            seed=whole("seed"),
+            max_tokens=whole("max_tokens"),
+            stop=tuple(word.decode(errors="replace") for word in words if word),
+        )
+    except (ValueError, OverflowError, AttributeError) as error:
+        raise Undecodable(f"sampling parameter: {error}") from None
+
+
+def _flag(tensors: dict[str, Sequence[Any]], *names: str) -> bool:
+    return any(bool(tensors[name][0]) for name in names if tensors.get(name))
+
+
+def _parameters(parameters: Any) -> dict[str, str]:
+    """Request parameters with text or integer values, lower-case names."""
+    known = {}
+    for entry in parameters:
+        kind = entry.value.WhichOneof("parameter_choice")
+        if kind in ("string_param", "int64_param", "uint64_param"):
+            known[entry.key.lower()] = str(getattr(entry.value, kind))
+    return known
+
+
+def _finish(values: Sequence[Any]) -> Finish:
+    """A finish_reason tensor's text; 'None' is literal text of some engines and means not said."""
+    if not values or not isinstance(values[0], bytes):
+        return Finish.UNKNOWN
+    said = values[0].decode(errors="replace").rpartition(".")[2].lower()
+    return {
+        "stop": Finish.STOP,
+        "end_id": Finish.STOP,
+        "stop_words": Finish.STOP,
+        "length": Finish.LENGTH,
+        "cancelled": Finish.CANCELLED,
+        "error": Finish.ERROR,
+    }.get(said, Finish.UNKNOWN)
+
+
+__all__ = ["INFER", "STREAM", "KServeCodec", "Manner", "pack", "unpack"]

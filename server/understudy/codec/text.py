@@ -1,0 +1,92 @@
+"""From the pieces of a streamed reply to its text."""
+
+from dataclasses import dataclass
+
+from understudy.codec import Chunk, Manner, Reply
+from understudy.pair import Finish
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
+SURE = 3
+"""Strict growths after which pieces are cumulative beyond doubt: deltas would each have to repeat all
+before."""
+
+
+@dataclass(slots=True)
+class Habit:
+    """What long replies of one model taught about its short, ambiguous ones ('1', '10')."""
+
+    manner: Manner = Manner.AUTO
+
+
+class TextReader:
+    """Joins pieces as bytes, so that a character split across deltas survives; decodes once, at the end.
+
+    Pieces are cumulative when each begins with the one before (a trailing U+FFFD, a character still
+    incomplete, aside) and they grow; else deltas. A reply too short to tell follows the model's habit, and
+    without one counts as cumulative if it grew at all. A fixed `manner` decides beforehand.
+    """
+
+    def __init__(self, habit: Habit, manner: Manner = Manner.AUTO, echo: str = "") -> None:
+        self._habit = habit
+        self._fixed = manner is not Manner.AUTO
+        self._manner = manner
+        self._echo = echo
+        self._pieces: list[bytes] = []
+        self._grown = 0
+        self._size = 0
+        self._error = ""
+        self._finish = Finish.UNKNOWN
+        self._chunks: list[int] = []
+
+    @property
+    def size(self) -> int:
+        """Bytes of text held."""
+        return self._size
+
+    @property
+    def error(self) -> str:
+        """The first in-band error, or ''."""
+        return self._error
+
+    def feed(self, chunk: Chunk, ns: int) -> None:
+        """Take one message, `ns` nanoseconds after the request was sent."""
+        self._error = self._error or chunk.error
+        if chunk.finish is not Finish.UNKNOWN:
+            self._finish = chunk.finish
+        if chunk.text is not None or chunk.error:
+            self._chunks.append(ns)
+        if chunk.text:
+            self._piece(chunk.text)
+
+    def _piece(self, piece: bytes) -> None:
+        if self._manner is Manner.AUTO and self._pieces:
+            before = self._pieces[-1]
+            if not piece.startswith(before) and not piece.startswith(before.removesuffix(REPLACEMENT)):
+                self._manner = self._habit.manner = Manner.DELTA
+            elif len(piece) > len(before):
+                self._grown += 1
+                if self._grown == SURE:
+                    self._manner = self._habit.manner = Manner.CUMULATIVE
+        if self._manner is Manner.CUMULATIVE:
+            self._pieces, self._size = [], 0  # only the latest matters: memory stays linear
+        self._pieces.append(piece)
+        self._size += len(piece)
+
+    def _joined(self) -> bytes:
+        manner = self._manner
+        if manner is Manner.AUTO and len(self._pieces) > 1:
+            manner = self._habit.manner
+            if manner is Manner.AUTO:
+                manner = Manner.CUMULATIVE if self._grown else Manner.DELTA
+        return b"".join(self._pieces[-1:] if manner is Manner.CUMULATIVE else self._pieces)
+
+    def finished(self) -> Reply:
+        """The reply so far, whole; the echoed prompt is taken off."""
+        data = self._joined()
+        try:
+            text, valid = data.decode(), True
+        except UnicodeDecodeError:
+            text, valid = data.decode(errors="replace"), False
+        if self._echo and text.startswith(self._echo):
+            text = text[len(self._echo) :]
+        return Reply(text, valid, self._finish, self._error, tuple(self._chunks))
