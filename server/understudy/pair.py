@@ -7,6 +7,10 @@ durations inside an output are relative to its request being sent on that leg.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
+
+EMPTY: Mapping[str, str] = MappingProxyType({})
+"""A read-only default for arguments."""
 
 
 class Leg(StrEnum):
@@ -65,6 +69,8 @@ class Reason(StrEnum):
     """The request or a reply did not follow the engine's protocol."""
     SHARED_MEMORY = "shared_memory"
     """Tensors live in shared memory that another process cannot be shown."""
+    CANCELLED = "cancelled"
+    """The client cancelled before the live leg had said anything: there is nothing to compare."""
     INTERNAL = "internal"
     """A defect of ours; the log has the exception."""
     # lost: nobody knows
