@@ -1,14 +1,12 @@
-"""One RPC as seen on the wire, assembled by `Assembler` before any engine protocol is decoded."""
+"""What happened to one RPC, in order: Opened, then Received and HalfClosed, then Closed; or Unobserved.
+
+Nothing is said of an RPC after Closed or Unobserved. Unobserved may come without Opened (a request that is
+not gRPC, or whose headers are over their bound); HalfClosed may be missing (an early error, a reset).
+"""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class Side(StrEnum):
-    """Who sent a message of an RPC."""
-
-    CLIENT = "client"
-    SERVER = "server"
+from understudy.wire.events import Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,10 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Unobserved:
-    """An RPC, or with stream 0 a whole connection, that can no longer be followed."""
+    """An RPC, or with stream 0 a whole connection, that can no longer be followed.
+
+    When a connection is lost its open RPCs are named first, one by one, and stream 0 comes last.
+    """
 
     connection: int
     stream: int

@@ -1,0 +1,305 @@
+"""Assembles RPCs from the copied bytes of one connection."""
+
+from typing import Final
+from urllib.parse import unquote
+
+from understudy.exchange.event import Closed, Event, HalfClosed, Message, Opened, Received, Unobserved
+from understudy.wire.events import (
+    DataElided,
+    DataReceived,
+    GoAwayReceived,
+    Headers,
+    HeadersReceived,
+    Part,
+    Problem,
+    Reason,
+    SettingsReceived,
+    Side,
+    StreamEnded,
+    StreamReset,
+)
+from understudy.wire.events import Event as WireEvent
+from understudy.wire.grpc import MAX_MESSAGE_BYTES, MessageSplitter
+from understudy.wire.http2 import Observer
+
+MAX_BUFFERED_BYTES: Final = 64 * 1024 * 1024
+"""Default bound of what the open RPCs of one connection hold together: unfinished messages and metadata."""
+
+NO_STATUS: Final = -1
+_HTTP_OK: Final = 200
+_UNKNOWN: Final = 2
+_STATUS_OF_HTTP: Final = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14}
+"""gRPC's own table (doc/http-grpc-status-mapping.md); everything else is UNKNOWN."""
+
+Metadata = tuple[tuple[str, str], ...]
+
+
+class _Rpc:
+    """What is held of an open RPC."""
+
+    __slots__ = (
+        "client",
+        "client_bytes",
+        "client_messages",
+        "held",
+        "http_status",
+        "opaque",
+        "response",
+        "server",
+        "server_messages",
+        "trailers",
+    )
+
+    def __init__(self, max_message_bytes: int, encoding: str) -> None:
+        self.client = MessageSplitter(max_message_bytes, encoding)
+        self.server = MessageSplitter(max_message_bytes)
+        self.client_messages = 0
+        self.server_messages = 0
+        self.client_bytes = 0
+        self.held = 0
+        """Bytes of metadata kept until the RPC ends."""
+        self.http_status = _HTTP_OK
+        self.opaque = False
+        """The response is no gRPC (a proxy's error page, say): its content is passed over."""
+        self.response: Headers = ()
+        self.trailers: Headers = ()
+
+
+class Assembler:
+    """Turns the bytes of one connection, both directions in the order they passed, into events of its RPCs.
+
+    Never raises, whatever the bytes. Times come in as arguments (wall clock, UTC epoch nanoseconds).
+    """
+
+    def __init__(
+        self,
+        connection: int,
+        upstream: str,
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
+        max_buffered_bytes: int = MAX_BUFFERED_BYTES,
+    ) -> None:
+        self.connection = connection
+        self.upstream = upstream
+        self._max_message = max_message_bytes
+        self._max_buffered = max_buffered_bytes
+        self._buffered = 0
+        self._observer = Observer()
+        self._rpcs: dict[int, _Rpc] = {}
+        self._highest = 0
+        """Highest stream of which something was said."""
+
+    def __repr__(self) -> str:
+        state = "over" if self._observer.over else f"{len(self._rpcs)} open, {self._buffered} bytes held"
+        return f"<Assembler {self.connection} {self.upstream}: {state}>"
+
+    @property
+    def over(self) -> bool:
+        """True once the connection can no longer be followed; further calls say nothing."""
+        return self._observer.over
+
+    @property
+    def buffered(self) -> int:
+        """Bytes of unfinished messages and metadata held."""
+        return self._buffered
+
+    def feed(self, side: Side, data: bytes, ns: int) -> list[Event]:
+        """Bytes that `side` sent, read at `ns`; cut anywhere."""
+        return self._assemble(self._observer.receive(side, data, ns))
+
+    def elided(self, side: Side, frame_header: bytes, ns: int) -> list[Event]:
+        """A DATA frame of `side` with this 9-byte header was left out of the copy: its RPC is unobserved."""
+        return self._assemble(self._observer.elided(side, frame_header, ns))
+
+    def closed(self, ns: int) -> list[Event]:
+        """The connection is gone: open RPCs were cut off by it."""
+        events: list[Event] = []
+        for stream in list(self._rpcs):
+            self._close(stream, NO_STATUS, "", "connection", ns, events)
+        self._observer.abandon()
+        return events
+
+    def blind(self, ns: int) -> list[Event]:
+        """The copy of this connection has a gap it cannot recover from."""
+        events: list[Event] = []
+        if not self._observer.over:
+            self._observer.abandon()
+            self._lose(Reason.BLIND, ns, events)
+        return events
+
+    def client_bytes(self, stream: int) -> int:
+        """DATA payload bytes, padding included, that the client has sent on an open RPC.
+
+        Frames count once they passed whole. 0 for a stream that is not open, or no longer observed.
+        """
+        rpc = self._rpcs.get(stream)
+        return rpc.client_bytes if rpc else 0
+
+    def mid_message(self, stream: int) -> bool:
+        """True when the client has sent part of a message on `stream` but not yet its end."""
+        rpc = self._rpcs.get(stream)
+        return rpc is not None and rpc.client.buffered > 0
+
+    def _assemble(self, observed: list[WireEvent]) -> list[Event]:
+        events: list[Event] = []
+        for event in observed:
+            match event:
+                case DataReceived():
+                    self._data(event, events)
+                case HeadersReceived():
+                    self._headers(event, events)
+                case StreamEnded():
+                    self._ended(event, events)
+                case StreamReset():
+                    self._close(event.stream, NO_STATUS, "", event.side.value, event.ns, events)
+                case DataElided():
+                    self._drop(event.stream, Reason.ELIDED, event.ns, events)
+                case GoAwayReceived(side=Side.SERVER):
+                    for stream in [stream for stream in self._rpcs if stream > event.last_stream]:
+                        self._close(stream, NO_STATUS, "", event.side.value, event.ns, events)
+                case Problem(stream=0):
+                    self._lose(event.reason, event.ns, events)
+                case Problem():
+                    if event.stream > self._highest:
+                        self._highest = event.stream
+                        events.append(self._unobserved(event.stream, event.reason, event.ns))
+                    else:
+                        self._drop(event.stream, event.reason, event.ns, events)
+                case GoAwayReceived() | SettingsReceived():
+                    pass
+        return events
+
+    def _headers(self, event: HeadersReceived, events: list[Event]) -> None:
+        stream, part, headers, ns = event.stream, event.part, event.headers, event.ns
+        if part is Part.REQUEST:
+            self._highest = stream
+            fields = dict(headers)
+            if fields.get(b":method") != b"POST" or not _is_grpc(fields):
+                self._observer.forget(stream)
+                events.append(self._unobserved(stream, Reason.PROTOCOL, ns))
+                return
+            self._rpcs[stream] = _Rpc(self._max_message, _text(fields.get(b"grpc-encoding", b"identity")))
+            method = _text(fields.get(b":path", b""))
+            authority = _text(fields.get(b":authority") or fields.get(b"host", b""))
+            metadata = _metadata(headers)
+            events.append(Opened(self.connection, stream, self.upstream, method, authority, metadata, ns))
+            return
+        rpc = self._rpcs.get(stream)
+        if rpc is None or event.side is Side.CLIENT or part is Part.INFORMATIONAL:
+            return
+        if part is Part.TRAILERS:
+            rpc.trailers = headers
+        else:
+            fields = dict(headers)
+            rpc.response = headers
+            rpc.http_status = _number(fields.get(b":status", b""))
+            rpc.opaque = rpc.http_status != _HTTP_OK or not _is_grpc(fields)
+            rpc.server.encoding = _text(fields.get(b"grpc-encoding", b"identity"))
+        held = sum(len(name) + len(value) for name, value in headers)
+        rpc.held += held
+        self._hold(rpc, stream, held, ns, events)
+
+    def _data(self, event: DataReceived, events: list[Event]) -> None:
+        stream, side, ns = event.stream, event.side, event.ns
+        rpc = self._rpcs.get(stream)
+        if rpc is None:
+            return
+        if side is Side.CLIENT:
+            rpc.client_bytes += event.length
+            splitter = rpc.client
+        elif rpc.opaque:
+            return
+        else:
+            splitter = rpc.server
+        before = splitter.buffered
+        for data in splitter.feed(event.data):
+            if side is Side.CLIENT:
+                index = rpc.client_messages
+                rpc.client_messages += 1
+            else:
+                index = rpc.server_messages
+                rpc.server_messages += 1
+            events.append(Received(self.connection, stream, Message(side, data, ns, index)))
+        if splitter.problem:
+            self._buffered -= before
+            self._drop(stream, splitter.problem, ns, events)
+        elif (grown := splitter.buffered - before) != 0:
+            self._hold(rpc, stream, grown, ns, events)
+
+    def _ended(self, event: StreamEnded, events: list[Event]) -> None:
+        stream, ns = event.stream, event.ns
+        rpc = self._rpcs.get(stream)
+        if rpc is None:
+            return
+        if (rpc.client if event.side is Side.CLIENT else rpc.server).buffered:
+            self._drop(stream, Reason.PROTOCOL, ns, events)
+        elif event.side is Side.CLIENT:
+            events.append(HalfClosed(self.connection, stream, ns))
+        else:
+            self._observer.forget(stream)
+            status, error = _status(rpc)
+            self._close(stream, status, error, "", ns, events)
+
+    def _hold(self, rpc: _Rpc, stream: int, grown: int, ns: int, events: list[Event]) -> None:
+        """Account for bytes held, or no longer held; an RPC that breaks the connection's bound goes."""
+        self._buffered += grown
+        if grown > 0 and self._buffered > self._max_buffered:
+            self._drop(stream, Reason.OVERSIZE, ns, events)
+
+    def _release(self, stream: int) -> _Rpc | None:
+        rpc = self._rpcs.pop(stream, None)
+        if rpc is not None:
+            self._buffered -= rpc.held + rpc.client.buffered + rpc.server.buffered
+        return rpc
+
+    def _close(
+        self, stream: int, status: int, error: str, cancelled_by: str, ns: int, events: list[Event]
+    ) -> None:
+        rpc = self._release(stream)
+        if rpc is not None:
+            metadata = _metadata(rpc.response + rpc.trailers)
+            events.append(Closed(self.connection, stream, status, error, metadata, cancelled_by, ns))
+
+    def _drop(self, stream: int, reason: Reason, ns: int, events: list[Event]) -> None:
+        if self._release(stream) is not None:
+            self._observer.forget(stream)
+            events.append(self._unobserved(stream, reason, ns))
+
+    def _lose(self, reason: Reason, ns: int, events: list[Event]) -> None:
+        events.extend(self._unobserved(stream, reason, ns) for stream in self._rpcs)
+        events.append(self._unobserved(0, reason, ns))
+        self._rpcs = {}
+        self._buffered = 0
+
+    def _unobserved(self, stream: int, reason: Reason, ns: int) -> Unobserved:
+        return Unobserved(self.connection, stream, reason.value, ns)
+
+
+def _is_grpc(fields: dict[bytes, bytes]) -> bool:
+    kind = fields.get(b"content-type", b"")
+    return kind == b"application/grpc" or kind.startswith((b"application/grpc+", b"application/grpc;"))
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "replace")
+
+
+def _number(value: bytes) -> int:
+    """A decimal field value of up to nine digits, else -1."""
+    return int(value) if value.isdigit() and len(value) < 10 else NO_STATUS
+
+
+def _metadata(headers: Headers) -> Metadata:
+    return tuple((_text(name), _text(value)) for name, value in headers if name[:1] != b":")
+
+
+def _status(rpc: _Rpc) -> tuple[int, str]:
+    """An answered RPC's status and message: from trailers, a trailers-only response, or its HTTP status."""
+    fields = dict(rpc.trailers or rpc.response)
+    status = fields.get(b"grpc-status")
+    if status is not None:
+        number = _number(status)
+        error = unquote(_text(fields.get(b"grpc-message", b"")), errors="replace")
+        return (number if number >= 0 else _UNKNOWN), error
+    if rpc.http_status != _HTTP_OK:
+        return _STATUS_OF_HTTP.get(rpc.http_status, _UNKNOWN), f"HTTP status {rpc.http_status}"
+    return _UNKNOWN, "no grpc-status"
