@@ -1,0 +1,313 @@
+"""Pairs from files: captures (Parquet) and JSON Lines, streamed in order.
+
+JSON Lines, one pair a line:
+
+    {"id", "prompt"?, "category"?, "baseline", "candidate", "control"?, "cluster"?, "sampling"?}
+
+Each side is a text or an object {"text", "finish_reason"?, "error"?, "status"?, "latency_s" | "latency_ms"?,
+"first_ms"?, "fingerprint"?}; `category` is a name or an object {categorizer: value}; `sampling` an object of
+temperature, top_k, top_p, seed, max_tokens, stop. Fields not named here are ignored; `.gz` is unpacked.
+"""
+
+import glob
+import gzip
+import heapq
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from understudy.capture.reader import captured
+from understudy.codec.cluster import cluster_of
+from understudy.errors import DataError
+from understudy.pair import Category, Finish, Lane, Leg, Output, Pair, Request, Sampling
+from understudy.score import Score
+
+WINDOW = 2_000
+"""Captured pairs are put into order of admission within so many: they were written in order of completion."""
+
+FINISHES = {
+    "stop": Finish.STOP,
+    "eos": Finish.STOP,
+    "end_turn": Finish.STOP,
+    "stop_sequence": Finish.STOP,
+    "length": Finish.LENGTH,
+    "max_tokens": Finish.LENGTH,
+    "cancelled": Finish.CANCELLED,
+    "error": Finish.ERROR,
+}
+
+
+class Duplicates(StrEnum):
+    """What to do about an id that comes twice. Never dropped."""
+
+    ERROR = "error"
+    SUFFIX = "suffix"
+    """Its later pairs become `id#2`, `id#3`; they stay in the first one's cluster."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """What was learnt about the input while it was read."""
+
+    pairs: int = 0
+    no_prompt: int = 0
+    """Pairs whose cluster is their id."""
+    suffixed: int = 0
+    withheld: int = 0
+    """Pairs captured without content: their stored scores were used."""
+    no_control: int = 0
+    bytes: int = 0
+    """Bytes of the files begun so far, for a progress bar."""
+
+
+class Item(NamedTuple):
+    """One pair of an input."""
+
+    pair: Pair
+    scores: tuple[Score, ...]
+    """As captured; empty for JSON Lines."""
+    content: bool
+    """False: only the captured scores tell what the texts were like."""
+
+
+def load(
+    paths: Sequence[str | Path], seen: Seen, duplicates: Duplicates = Duplicates.ERROR
+) -> Iterator[Item]:
+    """Every pair of the inputs, in order.
+
+    Raises:
+        DataError: a file is missing, empty, half-written, not UTF-8, or holds an id twice; the text names the
+            file, the line and the mend.
+    """
+    ids: dict[str, int] = {}
+    for path in files(paths):
+        before = seen.pairs
+        items = _ordered(path) if _is_capture(path) else _lines(path, seen)
+        for item in items:
+            seen.pairs += 1
+            seen.no_control += item.pair.control is None
+            seen.withheld += not item.content
+            count = ids[item.pair.id] = ids.get(item.pair.id, 0) + 1
+            if count > 1:
+                if duplicates == Duplicates.ERROR:
+                    raise DataError(
+                        f"{path}: id {item.pair.id!r} comes twice; make it unique or pass --duplicates suffix"
+                    )
+                seen.suffixed += 1
+                name = f"{item.pair.id}#{count}"
+                while name in ids:
+                    count += 1
+                    name = f"{item.pair.id}#{count}"
+                ids[item.pair.id], ids[name] = count, 1
+                item = item._replace(pair=replace(item.pair, request=replace(item.pair.request, id=name)))
+            yield item
+        seen.bytes += path.stat().st_size if path.is_file() else 0
+        if seen.pairs == before:
+            raise DataError(f"{path}: holds no pairs; give a file with one JSON object a line, or a capture")
+
+
+def files(paths: Iterable[str | Path]) -> tuple[Path, ...]:
+    """The inputs: a capture directory stays one, other directories and globs become their files.
+
+    Raises:
+        DataError: nothing is there.
+    """
+    found: list[Path] = []
+    for given in paths:
+        path = Path(given)
+        if path.is_dir() and not _is_capture(path):
+            inside = sorted(p for p in path.iterdir() if p.name.endswith((".jsonl", ".jsonl.gz")))
+            if not inside:
+                raise DataError(
+                    f"{path}: holds neither pairs-*.parquet nor *.jsonl; give a file or a capture"
+                )
+            found += inside
+        elif path.exists():
+            found.append(path)
+        else:
+            matches = sorted(glob.glob(str(given), recursive=True))
+            if not matches:
+                raise DataError(f"{given}: no such file; give JSON Lines, a capture or a glob of them")
+            found += map(Path, matches)
+    if not found:
+        raise DataError("no pairs were named; give JSON Lines files or captures")
+    return tuple(found)
+
+
+def _is_capture(path: Path) -> bool:
+    if path.is_dir():
+        return any(path.glob("*.parquet")) or any(path.glob("open-*.jsonl"))
+    if path.suffix == ".parquet" or (path.suffix == ".jsonl" and path.name.startswith("open-")):
+        return True
+    with path.open("rb") as file:
+        return file.read(4) == b"PAR1"
+
+
+def _ordered(path: Path) -> Iterator[Item]:
+    """A capture in order of admission, with bounded memory; ties and timeless pairs keep their order."""
+    waiting: list[tuple[int, int, Item]] = []
+    for index, item in enumerate(captured(path)):
+        heapq.heappush(waiting, (item.pair.admitted_ns, index, Item(*item)))
+        if len(waiting) > WINDOW:
+            yield heapq.heappop(waiting)[2]
+    while waiting:
+        yield heapq.heappop(waiting)[2]
+
+
+def _lines(path: Path, seen: Seen) -> Iterator[Item]:
+    for number, value in json_lines(path):
+        where = f"{path}:{number}"
+        try:
+            pair = parse(value)
+        except ValueError as error:
+            raise DataError(f"{where}: {error}") from None
+        seen.no_prompt += not pair.request.text
+        yield Item(pair, (), True)
+
+
+def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line number, object) of a JSON Lines file, `.gz` or not; blank lines are passed over.
+
+    Raises:
+        DataError: with file, line and mend.
+    """
+    if path.stat().st_size == 0:
+        raise DataError(f"{path}: is empty; give a file with one JSON object a line")
+    number = 0
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as lines:
+            for line in lines:
+                number += 1
+                try:
+                    text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+                    if not text.strip():
+                        continue
+                    value = json.loads(text)
+                except UnicodeDecodeError as error:
+                    raise DataError(
+                        f"{path}:{number}: not UTF-8 at byte {error.start + 1}; save the file as UTF-8"
+                    ) from None
+                except json.JSONDecodeError as error:
+                    half = not line.endswith(b"\n")
+                    what = "a half-written line" if half else f"not JSON ({error.msg}, column {error.colno})"
+                    raise DataError(f"{path}:{number}: {what}; mend or remove the line") from None
+                if not isinstance(value, dict):
+                    raise DataError(f"{path}:{number}: not a JSON object; give one pair a line")
+                yield number, value
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(f"{path}:{number + 1}: {error}; copy the file again") from None
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}; give a file that can be read") from None
+
+
+def parse(value: Mapping[str, Any]) -> Pair:
+    """One line's object as a pair.
+
+    Raises:
+        ValueError: what is missing or of the wrong type, with the mend.
+    """
+    for name in ("id", "baseline", "candidate"):
+        if value.get(name) is None:
+            raise ValueError(f"no {name!r}; give every line id, baseline and candidate")
+    if not isinstance(value["id"], str | int):
+        raise ValueError("'id' is neither text nor a whole number; give one")
+    name = str(value["id"])
+    prompt = value.get("prompt") or ""
+    if not isinstance(prompt, str):
+        raise ValueError("'prompt' is not a text; give the prompt as the engine saw it")
+    baseline, candidate = _side(value, Leg.BASELINE), _side(value, Leg.CANDIDATE)
+    cluster = value.get("cluster") or (cluster_of(prompt) if prompt else name)
+    request = Request(
+        id=name,
+        cluster=str(cluster),
+        method="file",
+        model=str(value.get("model") or ""),
+        text=_valid(prompt)[0],
+        sampling=_sampling(value.get("sampling")),
+        received_ns=0,
+        categories=_categories(value.get("category")),
+    )
+    return Pair(
+        request=request,
+        baseline=baseline,
+        candidate=candidate,
+        control=_side(value, Leg.CONTROL) if value.get("control") is not None else None,
+        lane=Lane(baseline.fingerprint or "baseline", candidate.fingerprint or "candidate"),
+        sampled_by="file",
+    )
+
+
+def _side(value: Mapping[str, Any], leg: Leg) -> Output:
+    side = value[leg]
+    if isinstance(side, str):
+        text, valid = _valid(side)
+        return Output(leg, text, valid_utf8=valid)
+    if not isinstance(side, dict):
+        raise ValueError(f"{leg.value!r} is neither a text nor an object; give a text or {{'text': ...}}")
+    given = side.get("text")
+    error, status = side.get("error") or "", side.get("status") or 0
+    if given is None and (error or status):
+        given = ""
+    if not isinstance(given, str):
+        raise ValueError(f"{leg.value!r} has no 'text'; give one, or an 'error' when the engine failed")
+    if not isinstance(status, int):
+        raise ValueError(f"{leg.value!r} has a 'status' that is no whole number; give the gRPC status code")
+    finish = FINISHES.get(str(side.get("finish_reason") or "").lower(), Finish.UNKNOWN)
+    text, valid = _valid(given)
+    return Output(
+        leg,
+        text,
+        finish=finish,
+        status=status,
+        error=_valid(str(error))[0],
+        fingerprint=str(side.get("fingerprint") or ""),
+        valid_utf8=valid,
+        first_ns=_ns(side, leg, "first"),
+        last_ns=_ns(side, leg, "latency"),
+        truncated_by="max_tokens" if finish == Finish.LENGTH else "",
+    )
+
+
+def _ns(side: Mapping[str, Any], leg: Leg, name: str) -> int | None:
+    for unit, scale in (("_s", 1e9), ("_ms", 1e6), ("_ns", 1), ("", 1e9)):
+        number = side.get(name + unit)
+        if number is not None:
+            if isinstance(number, bool) or not isinstance(number, int | float):
+                raise ValueError(f"{leg.value!r} has a {name + unit!r} that is no number; give a number")
+            return int(number * scale)
+    return None
+
+
+def _valid(text: str) -> tuple[str, bool]:
+    """JSON can hold lone surrogates, UTF-8 cannot."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace"), False
+    return text, True
+
+
+def _categories(value: object) -> dict[str, Category]:
+    if value is None:
+        return {}
+    if isinstance(value, str | int):
+        return {"category": Category(str(value), "declared")}
+    if isinstance(value, dict) and all(isinstance(item, str | int) for item in value.values()):
+        return {str(name): Category(str(item), "declared") for name, item in value.items()}
+    raise ValueError('\'category\' is neither a name nor an object of names; give {"task": "math"} or "math"')
+
+
+def _sampling(value: object) -> Sampling:
+    if value is None:
+        return Sampling()
+    if not isinstance(value, dict):
+        raise ValueError("'sampling' is not an object; give {\"temperature\": 0.7, ...}")
+    known = {name: value[name] for name in Sampling.__slots__ if value.get(name) is not None}
+    stop = known.pop("stop", ())
+    if any(isinstance(number, bool) or not isinstance(number, int | float) for number in known.values()):
+        raise ValueError("'sampling' holds something that is no number; give numbers, and 'stop' as a list")
+    return Sampling(**known, stop=(stop,) if isinstance(stop, str) else tuple(map(str, stop)))

@@ -1,0 +1,102 @@
+"""What a report is made from: one frozen value, filled by `analyze` and by the demo alike."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """The verdict of a cell, or of the whole run."""
+
+    BREACH = "BREACH"
+    WITHIN = "WITHIN"
+    NOT_ENOUGH_EVIDENCE = "NOT_ENOUGH_EVIDENCE"
+    INSTRUMENT_FAULT = "INSTRUMENT_FAULT"
+
+    @property
+    def words(self) -> str:
+        """As a person says it."""
+        return self.value.replace("_", " ").lower()
+
+
+@dataclass(frozen=True, slots=True)
+class CellReport:
+    """One slice and metric: the verdict and what it rests on."""
+
+    slice: str
+    metric: str
+    state: State
+    votes: int
+    tau: float
+    """Tolerance, in [0, 1]."""
+    effect: float | None = None
+    """Mean paired difference, in [-1, 1], positive = the candidate is worse; None without a vote."""
+    low: float | None = None
+    """Time-uniform confidence limits of the effect."""
+    high: float | None = None
+    smallest: float | None = None
+    """The smallest effect that this many votes would have shown; None when no effect would."""
+    more_pairs: int | None = None
+    """About so many more votes until a verdict at the present rate; None when unknown or decided."""
+    breached_at: int | None = None
+    """Votes of the cell when it breached."""
+    trail: tuple[tuple[int, float, float], ...] = ()
+    """(pairs so far, breach, certificate evidence), the latter two as shares of their log threshold."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """A metric's plain means on one slice, before any statistics."""
+
+    slice: str
+    metric: str
+    pairs: int
+    baseline: float | None
+    candidate: float | None
+    """For agreement metrics: the mean agreement of the candidate with the baseline."""
+    control: float | None
+    unscored: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Worst:
+    """A pair worth reading."""
+
+    id: str
+    slice: str
+    metric: str
+    difference: float
+    baseline: str
+    candidate: str
+    prompt: str = ""
+    control: str | None = None
+    explanation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened during a live run."""
+
+    seconds: float
+    """Since the run's start."""
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportData:
+    """Everything the report shows."""
+
+    title: str
+    state: State
+    headline: str
+    """One sentence: the answer."""
+    facts: tuple[tuple[str, str], ...] = ()
+    """(name, value), shown large: pairs, votes, duration ..."""
+    cells: tuple[CellReport, ...] = ()
+    means: tuple[Mean, ...] = ()
+    worst: tuple[Worst, ...] = ()
+    events: tuple[Event, ...] = ()
+    provenance: tuple[tuple[str, str], ...] = ()
+    """(name, value): inputs, engines' manifests, tolerance hash, analyzer versions, release."""
+    notes: tuple[str, ...] = ()
+    """Assumptions and gaps, a sentence each."""

@@ -1,0 +1,98 @@
+"""From ReportData to one HTML file: no script, no external asset, every text escaped."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from understudy.errors import ConfigError
+from understudy.report import plot
+from understudy.report.data import CellReport, ReportData, State
+from understudy.report.difference import marked
+
+FOREST = 40
+"""Cells in the forest plot; the table has them all."""
+
+ORDER = {State.BREACH: 0, State.INSTRUMENT_FAULT: 1, State.NOT_ENOUGH_EVIDENCE: 2, State.WITHIN: 3}
+SYMBOL = {
+    State.BREACH: "\N{MULTIPLICATION X}",
+    State.WITHIN: "\N{CHECK MARK}",
+    State.NOT_ENOUGH_EVIDENCE: "\N{MIDDLE DOT}",
+    State.INSTRUMENT_FAULT: "!",
+}
+
+
+def ranked(cells: Sequence[CellReport]) -> list[CellReport]:
+    """Worst first: by verdict, then by how far the effect lies beyond the tolerance, then by name."""
+    return sorted(
+        cells,
+        key=lambda cell: (
+            ORDER[cell.state],
+            -((cell.low if cell.state == State.BREACH else cell.effect) or 0.0) / cell.tau,
+            cell.slice,
+            cell.metric,
+        ),
+    )
+
+
+def render(data: ReportData) -> str:
+    """The whole page."""
+    from jinja2 import Environment, StrictUndefined
+
+    source = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
+    page = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    ).from_string(source)
+    cells = ranked(data.cells)
+    slices = sorted({cell.slice for cell in cells}, key=lambda name: (name != "all", name))
+    metrics = sorted({cell.metric for cell in cells})
+    moving = sorted(
+        (cell for cell in cells if cell.trail),
+        key=lambda cell: (ORDER[cell.state], -max(point[1] for point in cell.trail)),
+    )
+    sure = sorted(
+        (cell for cell in cells if cell.trail), key=lambda cell: -max(point[2] for point in cell.trail)
+    )
+    return page.render(
+        data=data,
+        cells=cells,
+        slices=slices,
+        metrics=metrics,
+        grid={(cell.slice, cell.metric): cell for cell in cells},
+        counts={state: sum(cell.state == state for cell in cells) for state in State},
+        forest=plot.forest([cell for cell in cells if cell.votes][:FOREST]),
+        forest_limit=FOREST,
+        breach=plot.evidence(moving, 1),
+        breach_cells=moving[: plot.LINES],
+        certificate=plot.evidence(sure, 2),
+        certificate_cells=sure[: plot.LINES],
+        points=plot.points,
+        symbol=SYMBOL,
+        shade=_shade,
+        css=lambda state: {"BREACH": "breach", "WITHIN": "within", "INSTRUMENT_FAULT": "fault"}.get(
+            state, "open"
+        ),
+        marked=marked,
+    )
+
+
+def write(data: ReportData, path: Path) -> None:
+    """Render to a file that is there whole or not at all, readable by its owner: it quotes replies.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(render(data))
+        temporary.replace(path)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; give a place that can be written") from None
+
+
+def _shade(cell: CellReport) -> int:
+    """How strongly a cell is coloured, 0-4: the effect in tolerances."""
+    if cell.effect is None:
+        return 0
+    return min(4, int(max(0.0, cell.effect) / cell.tau * 2))
