@@ -73,3 +73,11 @@ def test_crashes_in_a_row_are_restarted_ever_later_up_to_a_limit() -> None:
 def test_an_address_that_cannot_be_listened_on_is_named(address: str) -> None:
     with pytest.raises(ConfigError, match=address):
         bind(address)
+
+
+def test_a_taken_address_is_refused_unless_our_own_relay_holds_it() -> None:
+    with bind("127.0.0.1:0") as first:
+        address = f"127.0.0.1:{first.getsockname()[1]}"
+        with pytest.raises(ConfigError, match="choose a free address"):
+            bind(address)
+        bind(address, beside=True).close()

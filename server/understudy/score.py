@@ -75,9 +75,20 @@ class Analyzer(Protocol):
     unscored scores, so that a defect is counted and never loses a pair.
     """
 
-    name: str
-    version: str
-    metrics: tuple[Metric, ...]
+    @property
+    def name(self) -> str:
+        """Lower-case name, unique over the loaded analyzers."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Changes whenever scores may: a new version opens a new lane."""
+        ...
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Every metric it may ever score."""
+        ...
 
     def score(self, pair: Pair) -> Sequence[Score]:
         """Return the scores of the metrics that apply to this pair."""

@@ -132,10 +132,11 @@ def watch_parent() -> None:
     threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
-def bind(address: str) -> socket.socket:
+def bind(address: str, beside: bool = False) -> socket.socket:
     """Return a listening socket for `host:port` or `unix:path`, inheritable by the relay.
 
-    SO_REUSEPORT lets a new supervisor bind while a relay of the last one still serves its callers.
+    SO_REUSEPORT lets a new supervisor bind `beside` a relay of the last one that still serves its callers;
+    otherwise a first bind without it makes sure that nobody else listens there.
 
     Raises:
         ConfigError: the address is malformed, taken or not ours.
@@ -151,9 +152,14 @@ def bind(address: str) -> socket.socket:
             listening.bind(str(path))
             path.chmod(0o600)
         else:
+            where = (host.strip("[]"), int(port))
+            if not beside:
+                with socket.socket(family) as alone:
+                    alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    alone.bind(where)
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            listening.bind((host.strip("[]"), int(port)))
+            listening.bind(where)
         listening.listen(1024)
     except (OSError, ValueError, OverflowError) as error:
         listening.close()
