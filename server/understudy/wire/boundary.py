@@ -1,13 +1,14 @@
 """Where the frames of one direction of an HTTP/2 connection begin and end, from their 9-byte headers alone.
 
-The relay passes bytes and may put frames of its own between them (GOAWAY, trailers), which is only safe at a
-frame boundary, after the sender's first SETTINGS and outside HEADERS..CONTINUATION (RFC 9113 sections 3.4 and
-4.3). Two `Boundary` trackers, one per direction, share one `Streams` table. No payload is kept, save the first
-8 bytes of GOAWAY and PING. Anything that is not HTTP/2 turns a tracker `opaque`: from then on it knows nothing.
+The relay passes bytes and may put frames of its own between them (GOAWAY, trailers), which is only safe at
+a frame boundary, after the sender's first SETTINGS and outside HEADERS..CONTINUATION (RFC 9113 sections 3.4
+and 4.3). Two `Boundary` trackers, one per direction, share one `Streams` table. No payload is kept, save the
+first 8 bytes of GOAWAY and PING. Anything that is not HTTP/2 turns a tracker `opaque`: from then on it knows
+nothing.
 
-`feed` only keeps account, for bytes that pass unchanged. `split` also cuts a chunk into pieces at frame starts,
-for a caller who leaves frames out or puts some in; it withholds an incomplete frame header (`held`) until the
-rest has come, because nothing can be decided about half a header.
+`feed` only keeps account, for bytes that pass unchanged. `split` also cuts a chunk into pieces at frame
+starts, for a caller who leaves frames out or puts some in; it withholds an incomplete frame header (`held`)
+until the rest has come, because nothing can be decided about half a header.
 """
 
 import struct
@@ -81,8 +82,8 @@ class Piece(NamedTuple):
 
     data: bytes
     frame: Frame | None
-    """The frame these bytes begin: its whole header, and of GOAWAY and PING the first 8 payload bytes too. None
-    for bytes that go on with a frame begun earlier, for the preface, and for opaque bytes."""
+    """The frame these bytes begin: its whole header, and of GOAWAY and PING the first 8 payload bytes.
+    None for bytes that go on with a frame begun earlier, for the preface, and for opaque bytes."""
     clean: bool
     """Frames of the caller's may be put in front of this piece."""
 

@@ -1,0 +1,108 @@
+"""The switch latch: which engine must serve, on disk, so that no restart brings a bad engine back.
+
+A relay reads it at its start and before each switch, and it wins over the config until `understudy rearm`
+clears it. A file that cannot be understood latches to the baseline: damage never brings the candidate back.
+"""
+
+import json
+import logging
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from understudy.errors import UnderstudyError
+
+logger = logging.getLogger(__name__)
+
+ENGINES = ("baseline", "candidate")
+"""What may be primary."""
+
+DAMAGED = "latch file damaged"
+"""The reason of a latch whose file could not be understood."""
+
+
+@dataclass(frozen=True, slots=True)
+class Latch:
+    """A decision about the primary that outlives every process."""
+
+    primary: str
+    """'baseline' or 'candidate'."""
+    reason: str
+    """Why, for the operator."""
+    alerts: tuple[str, ...]
+    """Fingerprints of the alerts behind it; empty when an operator switched."""
+    issued_ns: int
+    """Wall clock, UTC epoch nanoseconds."""
+
+
+def read(path: str | os.PathLike[str]) -> Latch | None:
+    """The latch in force, or None when there is none; never raises for what the file holds."""
+    try:
+        found = json.loads(Path(path).read_bytes())
+        alerts = found["alerts"]
+        latch = Latch(found["primary"], found["reason"], tuple(alerts), found["issued_ns"])
+        if (
+            set(found) == {"primary", "reason", "alerts", "issued_ns"}
+            and latch.primary in ENGINES
+            and isinstance(latch.reason, str)
+            and isinstance(alerts, list)
+            and all(isinstance(alert, str) for alert in alerts)
+            and type(latch.issued_ns) is int
+        ):
+            return latch
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        pass  # said below, as for a file that parses but makes no sense
+    logger.error("%s: %s: the baseline serves until `understudy rearm`", DAMAGED, path)
+    return Latch("baseline", DAMAGED, (), 0)
+
+
+def write(path: str | os.PathLike[str], latch: Latch) -> None:
+    """Put the latch in force; on return it is on the disk, whole.
+
+    Raises:
+        UnderstudyError: it could not be made durable; an older latch, if any, is still in force.
+    """
+    if latch.primary not in ENGINES:
+        raise UnderstudyError(f"latch: primary must be baseline or candidate, not {latch.primary!r}")
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.unlink(missing_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(json.dumps(asdict(latch)).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(path)
+        _sync(path.parent)
+    except OSError as error:
+        raise UnderstudyError(
+            f"latch {path}: cannot be written: {error}: mend the state directory"
+        ) from error
+
+
+def clear(path: str | os.PathLike[str]) -> None:
+    """Take the latch away; the config decides again. Nothing happens when there is none.
+
+    Raises:
+        UnderstudyError: it could not be taken away durably.
+    """
+    path = Path(path)
+    try:
+        path.unlink(missing_ok=True)
+        _sync(path.parent)
+    except OSError as error:
+        raise UnderstudyError(
+            f"latch {path}: cannot be cleared: {error}: mend the state directory"
+        ) from error
+
+
+def _sync(directory: Path) -> None:
+    """A rename or unlink is only durable once its directory is."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

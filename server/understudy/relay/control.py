@@ -1,0 +1,130 @@
+"""The relay's control socket: one JSON object a line, one JSON object in answer, mode 0600.
+
+Requests: {"op":"status"}, {"op":"switch","to":"baseline"|"candidate","drain_max_s":30}, {"op":"drain"};
+`drain_max_s` may be left out. Answers: {"ok":true,...} or {"ok":false,"error":"..."}.
+"""
+
+import asyncio
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+from understudy.errors import UnderstudyError
+
+_LINE = 64 * 1024
+"""Longest request, bytes."""
+
+
+class Orders(Protocol):
+    """What the socket controls."""
+
+    def status(self) -> dict[str, Any]:
+        """Everything countable."""
+
+    def switch(self, to: str, drain_max_s: float | None = None) -> dict[str, Any]:
+        """Another engine becomes primary."""
+
+    def drain(self, drain_max_s: float | None = None) -> dict[str, Any]:
+        """Finish and end."""
+
+
+def answer(orders: Orders, line: bytes) -> dict[str, Any]:
+    """Obey one request."""
+    try:
+        request = json.loads(line)
+        if not isinstance(request, dict):
+            raise UnderstudyError("control: a request is one JSON object")
+        op = request.pop("op", None)
+        limit = request.pop("drain_max_s", None) if op in ("switch", "drain") else None
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int | float) or limit < 0):
+            raise UnderstudyError("control: drain_max_s is a number of seconds, 0 or above")
+        to = request.pop("to", None) if op == "switch" else None
+        if request:
+            raise UnderstudyError(f"control: {op} does not take {', '.join(map(repr, request))}")
+        if op == "status":
+            result = orders.status()
+        elif op == "switch":
+            result = orders.switch(str(to), limit)
+        elif op == "drain":
+            result = orders.drain(limit)
+        else:
+            raise UnderstudyError(f"control: no such op {op!r}: use status, switch or drain")
+    except UnderstudyError as error:
+        return {"ok": False, "error": str(error)}
+    except (ValueError, RecursionError) as error:
+        return {"ok": False, "error": f"control: no JSON: {error}"}
+    return {"ok": True, **result}
+
+
+class Control:
+    """Listens until closed."""
+
+    def __init__(self, orders: Orders) -> None:
+        self._orders = orders
+        self._server: asyncio.Server | None = None
+        self._path: Path | None = None
+        self._open: set[asyncio.Transport] = set()
+
+    async def start(self, path: str) -> None:
+        """Listen on a unix socket, in place of one a dead process left behind.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        self._path = Path(path)
+        with suppress(FileNotFoundError):
+            self._path.unlink()
+        # The directory is 0700 already; the mask keeps the socket private from its first moment on.
+        mask = os.umask(0o177)
+        try:
+            self._server = await asyncio.get_running_loop().create_unix_server(
+                lambda: _Line(self._orders, self._open), path
+            )
+        finally:
+            os.umask(mask)
+        self._path.chmod(0o600)
+
+    def close(self) -> None:
+        """Stop listening."""
+        if self._server is not None:
+            self._server.close()
+        for transport in list(self._open):
+            transport.close()
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+
+
+class _Line(asyncio.Protocol):
+    """One controller's connection."""
+
+    def __init__(self, orders: Orders, opened: set[asyncio.Transport]) -> None:
+        self._orders = orders
+        self._opened = opened
+        self._buffer = b""
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._opened.add(transport)
+
+    def data_received(self, data: bytes) -> None:
+        assert self._transport is not None
+        *lines, self._buffer = (self._buffer + data).split(b"\n")
+        for line in lines:
+            if line.strip():
+                self._transport.write(json.dumps(answer(self._orders, line)).encode() + b"\n")
+        if len(self._buffer) > _LINE:
+            self._transport.write(b'{"ok": false, "error": "control: request too long"}\n')
+            self._transport.close()
+
+    def pause_writing(self) -> None:
+        # Someone who asks and does not read the answers is not worth the memory.
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._transport is not None:
+            self._opened.discard(self._transport)

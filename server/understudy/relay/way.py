@@ -1,0 +1,44 @@
+"""One direction of a connection."""
+
+import asyncio
+
+from understudy.wire.boundary import Boundary
+from understudy.wire.copy import Kind
+
+
+class Way:
+    """One direction: where its bytes come from, where they go, and what is put in or left out."""
+
+    __slots__ = ("eliding", "kind", "over", "pending", "shut", "sink", "source", "swallowing", "tracker")
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        self.tracker = Boundary(kind is Kind.CLIENT)
+        self.source: asyncio.Transport | None = None
+        self.sink: asyncio.Transport | None = None
+        self.pending = b""
+        """Frames of the relay's own, waiting for a frame boundary."""
+        self.swallowing = False
+        """The frame in progress is kept back."""
+        self.eliding = False
+        """The frame in progress is left out of the copy."""
+        self.over = False
+        """The source has sent its end."""
+        self.shut = False
+        """The sink was told that nothing more comes."""
+
+    @property
+    def bent(self) -> bool:
+        """The next chunk has to be taken apart."""
+        return bool(self.tracker.held) or ((self.eliding or self.swallowing) and self.tracker.left > 0)
+
+    def send(self, data: bytes) -> None:
+        """Write to the sink, while it takes anything."""
+        if data and not self.shut and self.sink is not None and not self.sink.is_closing():
+            self.sink.write(data)
+
+    def finish(self) -> None:
+        """Tell the sink that nothing more comes."""
+        if not self.shut and self.sink is not None and not self.sink.is_closing():
+            self.shut = True
+            self.sink.write_eof()
