@@ -1,0 +1,242 @@
+"""One shadow leg: an address, its channel and breaker, and the calls to it."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+
+from understudy.codec import Codec, Reader
+from understudy.mirror.admission import SECRET, Settings
+from understudy.mirror.breaker import Breaker
+from understudy.pair import Finish, Leg, Output, Request
+
+MESSAGE_BYTES = 64 * 1024 * 1024
+UNAVAILABLE = grpc.StatusCode.UNAVAILABLE.value[0]
+DEADLINE_EXCEEDED = grpc.StatusCode.DEADLINE_EXCEEDED.value[0]
+RESOURCE_EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]
+TRAILERS_S = 1.0
+"""How long to wait for the stream's end once the engine has said that the reply is complete."""
+
+# A channel of its own for each leg, a fresh connection soon after an engine comes back, no hidden retries.
+OPTIONS = (
+    ("grpc.max_receive_message_length", MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MESSAGE_BYTES),
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2000),
+    ("grpc.enable_retries", 0),
+)
+
+
+def output(
+    reader: Reader,
+    leg: Leg,
+    *,
+    upstream: str,
+    fingerprint: str,
+    live: bool,
+    last_ns: int,
+    status: int = 0,
+    error: str = "",
+    cancelled_by: str = "",
+    in_flight: int = 0,
+) -> Output:
+    """A leg's Output from what its reader collected; the same for live and shadow replies."""
+    reply = reader.finished()
+    finish = reply.finish
+    if cancelled_by:
+        finish = Finish.CANCELLED
+    elif status or error or reply.error:
+        finish = Finish.ERROR
+    return Output(
+        leg=leg,
+        text=reply.text,
+        finish=finish,
+        status=status,
+        error=error or reply.error,
+        upstream=upstream,
+        fingerprint=fingerprint,
+        live=live,
+        valid_utf8=reply.valid_utf8,
+        first_ns=reply.chunks_ns[0] if reply.chunks_ns else None,
+        last_ns=last_ns,
+        chunks_ns=reply.chunks_ns,
+        in_flight_at_send=in_flight,
+        cancelled_by=cancelled_by,
+        truncated_by="max_tokens" if finish is Finish.LENGTH else "",
+    )
+
+
+def metadata_for(
+    leg: Leg, request: Request, headers: Mapping[str, str], settings: Settings
+) -> tuple[tuple[str, str], ...]:
+    """What a shadow call carries: allow-listed headers, the leg's name, and a child of the caller's trace."""
+    kept = [(name, headers[name]) for name in settings.metadata if name in headers and name not in SECRET]
+    return (*kept, ("x-understudy-leg", leg.value), ("traceparent", child(request, leg)))
+
+
+def child(request: Request, leg: Leg) -> str:
+    """A W3C traceparent below the caller's; a new, unsampled trace when there is none or it is malformed."""
+    digest = hashlib.blake2b(f"{request.id}\n{leg}".encode(), digest_size=24).hexdigest()
+    parts = (request.traceparent or "").split("-")
+    if len(parts) >= 4 and [len(part) for part in parts[:4]] == [2, 32, 16, 2] and parts[0] != "ff":
+        return f"00-{parts[1]}-{digest[:16]}-{parts[3]}"
+    return f"00-{digest[16:48]}-{digest[:16]}-00"
+
+
+class Shadow:
+    """An engine as a shadow leg. Calls never raise for what the engine does: that is data on the Output."""
+
+    def __init__(self, leg: Leg, address: str, fingerprint: str, settings: Settings) -> None:
+        self.leg = leg
+        self.address = address
+        self.fingerprint = fingerprint
+        self.in_flight = 0
+        self.breaker = Breaker(settings)
+        self._settings = settings
+        self._channel: grpc.aio.Channel | None = None
+
+    def __repr__(self) -> str:
+        breaker = "open" if self.breaker.open else "closed"
+        return f"<Shadow {self.leg} {self.address} in_flight={self.in_flight} breaker={breaker}>"
+
+    def dial(self) -> grpc.aio.Channel:
+        """The leg's channel, made on first use."""
+        if self._channel is None:
+            self._channel = grpc.aio.insecure_channel(self.address, options=list(OPTIONS))
+        return self._channel
+
+    async def close(self) -> None:
+        """Close the channel; calls still open are cancelled."""
+        if self._channel is not None:
+            await self._channel.close(grace=None)
+            self._channel = None
+
+
+@dataclass(slots=True)
+class Call:
+    """One call of one shadow leg."""
+
+    shadow: Shadow
+    codec: Codec
+    request: Request
+    raw: bytes
+    metadata: tuple[tuple[str, str], ...]
+    settings: Settings
+    held: Callable[[int], None]
+    """Told how many more bytes of the reply are held."""
+    _rpc: Any = None
+    _timeout: asyncio.Timeout | None = None
+    _sent_ns: int = 0
+    _sent_s: float = 0.0
+    _cancelled_by: str = ""
+    _limit_s: float | None = None
+    _complete: bool = False
+
+    def limit(self, live_s: float) -> None:
+        """The live leg took this long: the deadline is known now."""
+        if self._complete:
+            return
+        settings = self.settings
+        limit_s = max(settings.deadline_min_s, settings.deadline_factor * live_s)
+        self._limit_s = min(limit_s, settings.deadline_max_s)
+        if self._timeout is not None and not self._timeout.expired():
+            self._timeout.reschedule(self._sent_s + self._limit_s)
+
+    def cancel(self, by: str) -> None:
+        """Stop at once and keep what came so far."""
+        self._cancelled_by = self._cancelled_by or by
+        if self._rpc is not None:
+            self._rpc.cancel()
+
+    async def run(self) -> Output:
+        """Send the request and drain the reply at full speed.
+
+        Raises Undecodable for a reply outside the protocol and CancelledError when the mirror is switched
+        off.
+        """
+        shadow, reader = self.shadow, self.codec.reader(self.request)
+        in_flight = shadow.in_flight
+        self._sent_ns = time.monotonic_ns()
+        status, error, last_ns = 0, "", None
+        if self._cancelled_by:
+            pass
+        elif not shadow.breaker.allows(self._sent_ns):
+            status, error = UNAVAILABLE, f"{shadow.address} refuses connections (not called again yet)"
+        else:
+            shadow.in_flight += 1
+            try:
+                status, error, last_ns = await self._drain(reader)
+            finally:
+                shadow.in_flight -= 1
+        return output(
+            reader,
+            shadow.leg,
+            upstream=shadow.address,
+            fingerprint=shadow.fingerprint,
+            live=False,
+            last_ns=time.monotonic_ns() - self._sent_ns if last_ns is None else last_ns,
+            status=status,
+            error=error,
+            cancelled_by=self._cancelled_by,
+            in_flight=in_flight,
+        )
+
+    async def _drain(self, reader: Reader) -> tuple[int, str, int | None]:
+        """Status, error, and when the reply was complete if the engine said so."""
+        shadow, last_ns = self.shadow, None
+        self._sent_s = asyncio.get_running_loop().time()
+        limit_s = self.settings.deadline_max_s if self._limit_s is None else self._limit_s
+        # One message and half-close: on the wire the same for unary and bidirectional methods.
+        method = shadow.dial().unary_stream(self.request.method, None, None)
+        self._rpc = method(self.raw, metadata=self.metadata)
+        try:
+            async with asyncio.timeout_at(self._sent_s + limit_s) as self._timeout:
+                async for data in self._rpc:
+                    now_ns = time.monotonic_ns() - self._sent_ns
+                    shadow.breaker.answered()
+                    if last_ns is not None:
+                        continue
+                    chunk, before = self.codec.chunk(self.request.method, data), reader.size
+                    reader.feed(chunk, now_ns)
+                    self.held(reader.size - before)
+                    if reader.size > self.settings.reply_bytes:
+                        text = f"reply longer than mirror.reply_bytes ({self.settings.reply_bytes})"
+                        return RESOURCE_EXHAUSTED, text, None
+                    if chunk.final or chunk.error:
+                        last_ns, self._complete = now_ns, True
+                        loop_s = asyncio.get_running_loop().time()
+                        self._timeout.reschedule(loop_s + TRAILERS_S)
+                code = await self._rpc.code()
+                if code is not grpc.StatusCode.OK:
+                    return self._refused(code, await self._rpc.details() or "")
+                shadow.breaker.answered()
+        except TimeoutError:
+            if last_ns is None:
+                self._cancelled_by = "deadline"
+                shadow.breaker.abandoned()
+                return DEADLINE_EXCEEDED, "no end of the reply within the shadow deadline", None
+        except grpc.aio.AioRpcError as failed:
+            if last_ns is None:
+                return self._refused(failed.code(), failed.details() or "")
+        except asyncio.CancelledError:
+            shadow.breaker.abandoned()
+            if not self._cancelled_by:
+                raise
+        finally:
+            self._rpc.cancel()
+        return 0, "", last_ns
+
+    def _refused(self, code: grpc.StatusCode, details: str) -> tuple[int, str, int | None]:
+        said = details.lower()
+        # gRPC's own words for a connection that never was; an engine that answers UNAVAILABLE is alive.
+        if code is grpc.StatusCode.UNAVAILABLE and ("failed to connect" in said or "dns resolution" in said):
+            self.shadow.breaker.refused(time.monotonic_ns())
+        else:
+            self.shadow.breaker.answered()
+        return code.value[0], details or code.name, None

@@ -1,0 +1,261 @@
+"""Joins the live reply and the shadows' replies into pairs."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from understudy.codec import Codec, Undecodable
+from understudy.mirror.admission import Admitted, Settings, State, fraction, refill
+from understudy.mirror.ledger import Ledger
+from understudy.mirror.leg import Call, Shadow, metadata_for
+from understudy.pair import Lane, Leg, Outcome, Output, Pair, Reason, Request
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Where an engine answers and what it is."""
+
+    address: str
+    """host:port or unix:path."""
+    fingerprint: str = ""
+    """sha256 of its manifest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """The engines of a comparison."""
+
+    baseline: Engine
+    candidate: Engine
+    control: Engine | None = None
+    """A second replica of the baseline; None shares the baseline's address."""
+
+
+class Flight:
+    """One admitted request on its way to becoming a pair. It is resolved exactly once."""
+
+    def __init__(
+        self, mirror: "Mirror", request: Request, live: Leg, admitted: Admitted, admitted_ns: int, tick: int
+    ) -> None:
+        self.request = request
+        self.live = live
+        self.admitted_ns = admitted_ns
+        self.resolved = False
+        self.bytes = 0
+        self._mirror = mirror
+        self._admitted = admitted
+        self._tick = tick
+        self._output: asyncio.Future[Output] = asyncio.get_running_loop().create_future()
+        self._censored = False
+        self.calls: tuple[Call, ...] = ()
+        self.task: asyncio.Task[None] | None = None
+
+    def hold(self, count: int) -> None:
+        """Count bytes held for this request until it is resolved."""
+        if self.resolved:
+            return
+        self.bytes += count
+        self._mirror.bytes += count
+
+    def answered(self, output: Output) -> None:
+        """The live reply is whole; a client's cancel stops the shadows and censors the pair."""
+        if self.resolved or self._output.done():
+            return
+        if output.cancelled_by == "client":
+            if not output.text:
+                self.resolve(Outcome.FAILED, Reason.CANCELLED)
+                return
+            self._censored = True
+            for call in self.calls:
+                call.cancel("client")
+        for call in self.calls:
+            call.limit((output.last_ns or 0) / 1e9)
+        self._output.set_result(output)
+
+    def resolve(self, outcome: Outcome, reason: Reason | None = None) -> None:
+        """End it without a pair, now: its calls are cancelled."""
+        if self.resolved:
+            return
+        self._settle(outcome, reason)
+        if self.task is not None:
+            self.task.cancel()
+
+    def _settle(self, outcome: Outcome, reason: Reason | None) -> None:
+        self.resolved = True
+        self._mirror.settle(self, outcome, reason)
+
+    async def run(self) -> None:
+        """Wait for every leg and hand the pair over."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(call.run()) for call in self.calls]
+                outputs = {self.live: await self._output}
+            outputs |= {task.result().leg: task.result() for task in tasks}
+        except* Undecodable as refused:
+            self._fail(refused.exceptions[0])
+        except* Exception as defect:
+            log.exception("mirroring %s failed", self.request.id, exc_info=defect.exceptions[0])
+            self._fail(defect.exceptions[0])
+        else:
+            self._hand_over(outputs)
+
+    def _fail(self, error: BaseException) -> None:
+        if not self.resolved:
+            self._settle(Outcome.FAILED, error.reason if isinstance(error, Undecodable) else Reason.INTERNAL)
+
+    def _hand_over(self, outputs: Mapping[Leg, Output]) -> None:
+        if self.resolved:
+            return
+        fingerprints = self._mirror.fingerprints
+        pair = Pair(
+            request=self.request,
+            baseline=outputs[Leg.BASELINE],
+            candidate=outputs[Leg.CANDIDATE],
+            control=outputs.get(Leg.CONTROL),
+            lane=Lane(fingerprints[Leg.BASELINE], fingerprints[Leg.CANDIDATE]),
+            tick=self._tick,
+            admitted_ns=self.admitted_ns,
+            probability=self._admitted.probability,
+            sampled_by=self._admitted.sampled_by,
+            censored=self._censored,
+        )
+        kept = self._mirror.emit(pair)
+        self._settle(Outcome.PAIRED if kept else Outcome.SHED, None if kept else Reason.QUEUE)
+        for leg, output in outputs.items():
+            if output.failed and not self._censored:
+                self._mirror.ledger.leg_errors[leg.value] += 1
+
+
+class Mirror:
+    """Admitted requests in flight, the shadow legs they call, and the ledger of what became of them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        engines: Engines,
+        ledger: Ledger,
+        emit: Callable[[Pair], bool],
+    ) -> None:
+        """`emit` takes a finished pair over, or says False when there is no room for it."""
+        self.settings = settings
+        self.ledger = ledger
+        self.emit = emit
+        self.on = False
+        self.settle_until_ns = 0
+        self.bytes = 0
+        self.fingerprints: dict[Leg, str] = {
+            Leg.BASELINE: engines.baseline.fingerprint,
+            Leg.CANDIDATE: engines.candidate.fingerprint,
+            Leg.CONTROL: (engines.control or engines.baseline).fingerprint,
+        }
+        control = engines.control or engines.baseline
+        self.shadows = {
+            leg: Shadow(leg, engine.address, engine.fingerprint, settings)
+            for leg, engine in (
+                (Leg.BASELINE, engines.baseline),
+                (Leg.CANDIDATE, engines.candidate),
+                (Leg.CONTROL, control),
+            )
+        }
+        self.flights: dict[int, Flight] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._tokens = refill(0, 1, settings)
+        self._refilled_ns = 0
+
+    def __repr__(self) -> str:
+        return f"<Mirror on={self.on} flights={len(self.flights)} bytes={self.bytes}>"
+
+    def state(self, now_ns: int) -> State:
+        """The facts about the mirror that admission needs."""
+        elapsed_s = max(0, now_ns - self._refilled_ns) / 1e9
+        self._tokens, self._refilled_ns = refill(self._tokens, elapsed_s, self.settings), now_ns
+        return State(
+            on=self.on,
+            now_ns=now_ns,
+            settle_until_ns=self.settle_until_ns,
+            in_flight=len(self.flights),
+            bytes=self.bytes,
+            tokens=self._tokens,
+        )
+
+    def begin(
+        self,
+        codec: Codec,
+        request: Request,
+        raw: bytes,
+        headers: Mapping[str, str],
+        admitted: Admitted,
+        *,
+        live: Leg,
+        admitted_ns: int,
+        tick: int,
+    ) -> Flight:
+        """Send an admitted request to the shadow legs; the live reply follows through `Flight.answered`."""
+        flight = Flight(self, request, live, admitted, admitted_ns, tick)
+        self.ledger.admit(tick)
+        self.flights[id(flight)] = flight
+        if self.settings.requests_per_s:
+            self._tokens -= 1
+        flight.hold(len(raw))
+        calls = []
+        for leg in self._legs(live, admitted):
+            again = raw
+            if leg is Leg.CONTROL:  # never the caller's seed: the same draw would hide the noise it measures
+                again = codec.reseed(raw, int(fraction(request.id, "seed") * 2**53))
+            metadata = metadata_for(leg, request, headers, self.settings)
+            shadow = self.shadows[leg]
+            calls.append(Call(shadow, codec, request, again, metadata, self.settings, flight.hold))
+        flight.calls = tuple(calls)
+        task = flight.task = asyncio.get_running_loop().create_task(flight.run())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return flight
+
+    def _legs(self, live: Leg, admitted: Admitted) -> tuple[Leg, ...]:
+        """The other engine, and on its share the baseline once more."""
+        other = Leg.BASELINE if live is Leg.CANDIDATE else Leg.CANDIDATE
+        room = self.shadows[Leg.CONTROL].in_flight < self.settings.control_in_flight
+        return (other, Leg.CONTROL) if admitted.control and room else (other,)
+
+    def settle(self, flight: Flight, outcome: Outcome, reason: Reason | None) -> None:
+        """Take a flight off the books; called by the flight itself, once."""
+        self.flights.pop(id(flight))
+        self.bytes -= flight.bytes
+        flight.bytes = 0
+        self.ledger.resolve(outcome, reason)
+
+    def switch(self, on: bool) -> None:
+        """The kill switch: off cancels every shadow call at once and sheds what is in flight."""
+        self.on = on
+        if not on:
+            for flight in list(self.flights.values()):
+                flight.resolve(Outcome.SHED, Reason.MIRROR_OFF)
+
+    def identify(self, fingerprints: Mapping[str, str]) -> None:
+        """An engine was exchanged: pairs begun from now on belong to another lane."""
+        for leg in Leg:
+            if leg.value in fingerprints:
+                self.fingerprints[leg] = self.shadows[leg].fingerprint = fingerprints[leg.value]
+
+    def expire(self, before_ns: int) -> None:
+        """Give up flights admitted before this: nobody will resolve them."""
+        for flight in [held for held in self.flights.values() if held.admitted_ns < before_ns]:
+            flight.resolve(Outcome.LOST, Reason.LEASE)
+
+    @property
+    def oldest_ns(self) -> int | None:
+        """Admission of the oldest flight; None when there is none."""
+        return min((flight.admitted_ns for flight in self.flights.values()), default=None)
+
+    async def close(self) -> None:
+        """Shed what is in flight and close the channels."""
+        self.switch(False)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for shadow in self.shadows.values():
+            await shadow.close()
+
+
+__all__ = ["Engine", "Engines", "Flight", "Mirror"]
