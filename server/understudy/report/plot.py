@@ -16,7 +16,8 @@ def points(value: float | None, *, sign: bool = True) -> str:
     """A share as percentage points, `+8.1`; a dash when there is none."""
     if value is None:
         return "\N{EN DASH}"
-    text = f"{100 * value:+.1f}" if sign else f"{100 * value:.1f}"
+    value = round(100 * value, 1) + 0.0  # no minus zero
+    text = f"{value:+.1f}" if sign else f"{value:.1f}"
     return text.replace("-", "\N{MINUS SIGN}")
 
 
