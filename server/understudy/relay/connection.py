@@ -99,8 +99,7 @@ class Connection:
     # ---- the life of the two transports
 
     def accepted(self, transport: asyncio.Transport) -> None:
-        """The client is there; it is not read before its upstream is."""
-        transport.pause_reading()
+        """The client is there; it is read once its upstream is."""
         transport.set_write_buffer_limits(high=self._home.settings.buffer_bytes)
         self.client.source = self.server.sink = transport
 
@@ -115,12 +114,20 @@ class Connection:
             self.copying = self._announced = True
         else:
             self._home.counts.blind += 1
-        transport.resume_reading()
-        if self.client.source is not None:
-            self.client.source.resume_reading()
+        for way in (self.client, self.server):
+            early, way.early = way.early, b""
+            if early:
+                self.take(way, early)
+            if way.over:
+                self.over(way)
+            if way.source is not None and not way.source.is_closing():
+                way.source.resume_reading()
 
     def take(self, way: Way, data: bytes) -> None:
         """Bytes have come in one direction."""
+        if not self.leg:
+            way.early += data
+            return
         home = self._home
         if way.kind is Kind.CLIENT:
             home.counts.client_bytes += len(data)
@@ -145,6 +152,8 @@ class Connection:
     def over(self, way: Way) -> None:
         """One side has said that it sends nothing more; the other may still."""
         way.over = True
+        if not self.leg:
+            return
         if way.tracker.held:
             way.send(way.tracker.release())
         way.finish()
@@ -180,6 +189,11 @@ class Connection:
         for way in (self.client, self.server):
             if way.source is not None:
                 way.source.close()
+
+    def again(self) -> None:
+        """The upstream reached is not the one wanted any more: forget what it said."""
+        self.server.early = b""
+        self.server.over = False
 
     def abort(self) -> None:
         """Close both sides at once."""

@@ -9,7 +9,7 @@ import json
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from understudy.errors import UnderstudyError
 
@@ -86,12 +86,14 @@ class Control:
             os.umask(mask)
         self._path.chmod(0o600)
 
-    def close(self) -> None:
-        """Stop listening."""
+    async def close(self) -> None:
+        """Stop listening; answers given are still sent, to those who read them."""
         if self._server is not None:
             self._server.close()
         for transport in list(self._open):
             transport.close()
+        while self._open:
+            await asyncio.sleep(0)
         if self._path is not None:
             self._path.unlink(missing_ok=True)
 
@@ -106,9 +108,8 @@ class _Line(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._opened.add(transport)
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's do not derive from it
+        self._opened.add(self._transport)
 
     def data_received(self, data: bytes) -> None:
         assert self._transport is not None

@@ -33,9 +33,9 @@ class Settings:
     """How long a client that was told to go may take to close its connection, seconds."""
     buffer_bytes: int = 256 * 1024
     """Unsent bytes per connection and direction at which reading from the other side pauses."""
-    copy_soft_bytes: int = 8 * 1024 * 1024
+    copy_soft_bytes: int = 32 * 1024 * 1024
     """Unsent bytes to the observer above which DATA payloads are left out of the copy."""
-    copy_hard_bytes: int = 16 * 1024 * 1024
+    copy_hard_bytes: int = 64 * 1024 * 1024
     """Unsent bytes to the observer above which a connection is no longer copied at all."""
     reconnect_max_s: float = 1.0
     """Longest pause between attempts to reach the observer, seconds."""

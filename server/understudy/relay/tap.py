@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from typing import cast
 
 from understudy.relay.settings import Settings
 from understudy.wire.copy import CopyError, Kind, Reader, Record, encode, header
@@ -65,6 +66,7 @@ class Tap(asyncio.Protocol):
         finally:
             if self._transport:
                 self._transport.abort()
+                await self._gone.wait()
 
     def record(self, kind: Kind, connection: int, payload: bytes = b"") -> None:
         """Write a small record, whatever waits already; a no-op without an observer."""
@@ -83,8 +85,7 @@ class Tap(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The observer was reached."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's do not derive from it
         self._reader = Reader()
         self.connects += 1
         logger.info("observer reached")

@@ -9,13 +9,26 @@ from understudy.wire.copy import Kind
 class Way:
     """One direction: where its bytes come from, where they go, and what is put in or left out."""
 
-    __slots__ = ("eliding", "kind", "over", "pending", "shut", "sink", "source", "swallowing", "tracker")
+    __slots__ = (
+        "early",
+        "eliding",
+        "kind",
+        "over",
+        "pending",
+        "shut",
+        "sink",
+        "source",
+        "swallowing",
+        "tracker",
+    )
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
         self.tracker = Boundary(kind is Kind.CLIENT)
         self.source: asyncio.Transport | None = None
         self.sink: asyncio.Transport | None = None
+        self.early = b""
+        """What came before the upstream was reached: at most a chunk, for reading is paused then."""
         self.pending = b""
         """Frames of the relay's own, waiting for a frame boundary."""
         self.swallowing = False

@@ -9,7 +9,7 @@ import socket
 import time
 from array import array
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 from understudy import latch
 from understudy.errors import ConfigError, UnderstudyError
@@ -83,12 +83,15 @@ class Relay:
                 background = [tasks.create_task(self.tap.run()), tasks.create_task(self._tick(collect))]
                 await self._done.wait()
                 self._server.close()
-                for connection in list(self._connections.values()):
-                    connection.abort()
+                self._draining = True
+                while self._connections:
+                    for connection in list(self._connections.values()):
+                        connection.abort()
+                    await asyncio.sleep(0)
                 for task in background:
                     task.cancel()
         finally:
-            control.close()
+            await control.close()
             for number in caught:
                 loop.remove_signal_handler(number)
 
@@ -236,6 +239,7 @@ class Relay:
             if leg == self.primary:
                 break
             transport.abort()
+            connection.again()
         keep_alive(transport)
         connection.reached(transport, leg, address)
         if self._draining and self.departure is not None:
@@ -302,15 +306,15 @@ class _End(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's do not derive from it
         if self._arrived is not None:
-            self._arrived(self._connection, transport)
-        else:
-            transport.pause_reading()  # until the connection takes it over
+            self._arrived(self._connection, self.transport)
 
     def data_received(self, data: bytes) -> None:
         self._connection.take(self._way, data)
+        if not self._connection.leg and self.transport is not None:
+            # Pausing in connection_made would not do: uvloop begins to read after it.
+            self.transport.pause_reading()
 
     def eof_received(self) -> bool:
         self._connection.over(self._way)
