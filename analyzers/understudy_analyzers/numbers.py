@@ -1,7 +1,7 @@
 """Numbers: does another leg give the same numbers as the baseline?
 
-When a number is what was asked for, or both legs mark an answer, the answers alone are compared:
-different working towards the same result is no drift. Otherwise it is the share of numbers the two texts have in common.
+When a number is what was asked for, or both legs mark an answer, the answers alone are compared: another way
+of working towards the same result is no drift. Otherwise it is the share of numbers the two have in common.
 """
 
 from collections import Counter

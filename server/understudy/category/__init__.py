@@ -1,0 +1,20 @@
+"""Which slices a request belongs to: each categorizer gives a request at most one value.
+
+The drift engine sees a slice `<name>=<value>` for every value, beside `all`. Values are few and stable: a
+categorizer that invents them without bound would starve every slice of evidence.
+"""
+
+from typing import Protocol, runtime_checkable
+
+from understudy.pair import Category, Request
+
+
+@runtime_checkable
+class Categorizer(Protocol):
+    """Gives requests a value. Deterministic, no I/O after construction, at most 300 us per request."""
+
+    name: str
+
+    def categorize(self, request: Request) -> Category | None:
+        """The request's category; None when this categorizer has nothing to say about it."""
+        ...
