@@ -1,0 +1,205 @@
+"""The one config file: every room owns its section, this composes them and says what is wrong and where.
+
+`load(path)` reads TOML. Unknown keys are errors; a value out of range is one line that names the key and the
+mend. Relative paths are taken from the config file's directory.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, get_args, get_type_hints
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from understudy import alert, rollback
+from understudy.capture.parquet import Settings as Capture
+from understudy.errors import ConfigError
+from understudy.mirror.admission import Settings as Mirror
+from understudy.notify.webhook import Settings as Webhook
+from understudy.observe.settings import Settings as Observe
+from understudy.pair import Leg
+from understudy.relay.settings import Settings as Relay
+from understudy.web.settings import Settings as Web
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """One engine."""
+
+    address: str
+    """host:port or unix:PATH of its gRPC port."""
+    model: str
+    """Name of the model that probes ask; it must answer what callers ask."""
+    protocol: Literal["kserve"] = "kserve"
+    """How it speaks; see the entry-point group understudy.codecs."""
+    manifest: str = ""
+    """A manifest file, for engines whose RPCs do not say how they are quantized."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """The legs."""
+
+    baseline: Engine
+    candidate: Engine
+    control: Engine | None = None
+    """A second baseline that serves no callers; None = no A/A control."""
+    wait_s: float = 30.0
+    """How long `serve` waits for the engines to answer at its start, seconds."""
+    allow_equal: bool = False
+    """True only in an A/A run: baseline and candidate may be the same engine."""
+    describe_s: float = 15.0
+    """How often the engines are asked who they are, seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Analyzers:
+    """Which analyzers score pairs, and where."""
+
+    names: tuple[str, ...] = (
+        "refusal",
+        "tone",
+        "format",
+        "agreement",
+        "numbers",
+        "language",
+        "drift",
+    )
+    """Entry points of the group understudy.analyzers that the local workers load."""
+    workers: int = 1
+    """Local worker processes."""
+    addresses: tuple[str, ...] = ()
+    """Further AnalysisService addresses: host:port or unix:PATH."""
+
+
+@dataclass(frozen=True, slots=True)
+class Categories:
+    """Which slices a request belongs to."""
+
+    names: tuple[str, ...] = ("declared", "language", "task", "length")
+    """Entry points of the group understudy.categorizers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Who is told of alerts and signals."""
+
+    log: bool = True
+    """One line per alert in our own log."""
+    webhook: tuple[Webhook, ...] = ()
+    """Receivers of Alertmanager-shaped webhooks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A whole deployment."""
+
+    engines: Engines
+    listen: str = "127.0.0.1:8001"
+    """Where callers connect: host:port or unix:PATH."""
+    primary: Leg = Leg.BASELINE
+    """Which engine serves callers, unless a rollback was latched."""
+    run_dir: str = "run"
+    """Unix sockets between the processes (mode 0700)."""
+    state_dir: str = "state"
+    """Latch, evidence, audit record and captures (mode 0700)."""
+    tolerances: str = ""
+    """A tolerances.toml; empty = the shipped defaults."""
+    announce: str = ""
+    """Name of the change that this start is, e.g. "rollout 42": gives its evidence a head start."""
+    relay: Relay = field(default_factory=Relay)
+    mirror: Mirror = field(default_factory=Mirror)
+    observe: Observe = field(default_factory=Observe)
+    categories: Categories = field(default_factory=Categories)
+    analyzers: Analyzers = field(default_factory=Analyzers)
+    capture: Capture | None = None
+    """Keep pairs on disk; None = keep none."""
+    alert: alert.Settings = field(default_factory=alert.Settings)
+    rollback: rollback.Settings = field(default_factory=rollback.Settings)
+    notify: Notify = field(default_factory=Notify)
+    web: Web = field(default_factory=Web)
+
+
+DERIVED = {
+    "relay": ("listen", "listen_fd", "baseline", "candidate", "primary", "latch", "run_dir"),
+    "observe": (),
+}
+"""Keys of a room's settings that follow from others and may not be set beside them."""
+
+
+def load(path: Path) -> Config:
+    """Read and validate a config file.
+
+    Raises:
+        ConfigError: one line: the file, the key, what is wrong and the mend.
+    """
+    try:
+        data = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file: name an existing config") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error})") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: is not TOML: {error}") from error
+    return parse(data, path)
+
+
+def parse(data: Mapping[str, Any], path: Path = Path("config")) -> Config:
+    """Validate parsed TOML.
+
+    Raises:
+        ConfigError: see `load`.
+    """
+    for section, names in DERIVED.items():
+        table = data.get(section)
+        for name in names if isinstance(table, Mapping) else ():
+            if name in table:
+                raise ConfigError(
+                    f"{path}: {section}.{name}: follows from the other keys: remove it (listen, primary, "
+                    "engines.*.address, run_dir and state_dir say it)"
+                )
+    try:
+        return _adapter().validate_python(data)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_line(error)}") from None
+
+
+def _line(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    match first["type"]:
+        case "unexpected_keyword_argument" | "extra_forbidden":
+            return f"{where}: unknown key: remove it or correct its spelling{more}"
+        case "missing" | "missing_argument":
+            return f"{where}: missing: write it{more}"
+        case _:
+            return f"{where}: {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}{more}"
+
+
+@lru_cache(1)
+def _adapter() -> TypeAdapter[Config]:
+    _forbid_unknown(Config, set())
+    return TypeAdapter(Config)
+
+
+def _forbid_unknown(cls: type, seen: set[type]) -> None:
+    """Mark a settings dataclass and those within it: pydantic then refuses keys they do not have."""
+    if cls in seen:
+        return
+    seen.add(cls)
+    cls.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[attr-defined]
+    hints = get_type_hints(cls)
+    for one in fields(cls):
+        for inner in _within(hints[one.name]):
+            _forbid_unknown(inner, seen)
+
+
+def _within(hint: Any) -> list[type]:
+    if isinstance(hint, type) and is_dataclass(hint):
+        return [hint]
+    return [found for part in get_args(hint) for found in _within(part)]
