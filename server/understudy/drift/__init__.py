@@ -1,0 +1,1 @@
+"""Drift: votes become evidence, evidence becomes verdicts against a tolerance written down beforehand."""

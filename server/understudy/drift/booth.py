@@ -1,0 +1,328 @@
+"""The polling booth: turns votes into integer counts per tick that merge by addition.
+
+A booth owns some partitions (partition = hash(cluster) mod P). It sorts a tick's votes by admission, drops
+duplicates of a pair, lets every cluster vote once per cell and 24 h, rounds D to a dithered integer, and
+hands out one `Tally`. Tallies of replicas merge by the maximum, partitions by the sum: idempotent and
+commutative.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+
+from understudy.drift.bet import BINS, STEPS, Floats, Ints
+from understudy.drift.tolerance import OTHER
+from understudy.drift.vote import EVERY, Resolution, Vote
+
+Hashes = npt.NDArray[np.uint64]
+Name = tuple[str, str, str]
+"""lane, slice, metric."""
+
+SCORED, MISSING, SHED, CLUSTERS = BINS, BINS + 1, BINS + 2, BINS + 3
+CHANNELS = BINS + 4
+"""A cell's counts: votes per bin, then pairs scored, missing and shed, and clusters never seen before."""
+
+DAY_S = 86_400.0
+_CODES = {
+    Resolution.SCORED: 0,
+    Resolution.FAILED: 0,
+    Resolution.TIMED_OUT: 0,
+    Resolution.UNSCORED: 1,
+    Resolution.LOST: 1,
+    Resolution.SHED: 2,
+}
+
+
+def digest(text: str) -> int:
+    """A stable 64-bit hash."""
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+
+
+def mix(a: Hashes, b: Hashes) -> Hashes:
+    """Combine two hashes (splitmix64's finaliser); both are uint64, which wraps."""
+    x: Hashes = a * np.uint64(0x9E3779B97F4A7C15) + b
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The counts of one tick: sparse rows (name, partition, channel, count), sorted."""
+
+    tick: int
+    names: tuple[Name, ...]
+    rows: Ints
+    """Shape (n, 4): index into names, partition, channel, count."""
+    markers: tuple[tuple[str, str], ...] = ()
+    """(lane, marker name) announced by this tick's rows."""
+
+    def merge(self, other: "Tally") -> "Tally":
+        """Both reports of the same tick: the maximum per partition, then what either alone has."""
+        if self.tick != other.tick:
+            raise ValueError(f"tallies of ticks {self.tick} and {other.tick} do not merge")
+        names = tuple(sorted({*self.names, *other.names}))
+        where = {name: i for i, name in enumerate(names)}
+        parts = []
+        for tally in (self, other):
+            rows = tally.rows.copy()
+            if len(rows):
+                rows[:, 0] = np.array([where[name] for name in tally.names])[rows[:, 0]]
+            parts.append(rows)
+        rows = np.concatenate(parts)
+        rows = rows[np.lexsort((rows[:, 3], rows[:, 2], rows[:, 1], rows[:, 0]))]
+        if len(rows):
+            last = np.append((rows[1:, :3] != rows[:-1, :3]).any(axis=1), True)
+            rows = rows[last]
+        return Tally(self.tick, names, rows, tuple(sorted({*self.markers, *other.markers})))
+
+    def total(self) -> tuple[Ints, Ints, Ints]:
+        """Sum over partitions: (name index, channel, count), sorted by name then channel."""
+        key = self.rows[:, 0] * CHANNELS + self.rows[:, 2]
+        unique, inverse = np.unique(key, return_inverse=True)
+        counts = np.zeros(len(unique), dtype=np.int64)
+        np.add.at(counts, inverse, self.rows[:, 3])
+        return unique // CHANNELS, unique % CHANNELS, counts
+
+
+class Seen:
+    """Which (cell, cluster) keys voted, per 24-h number: sorted arrays of doubling size, 8 bytes a key."""
+
+    def __init__(self) -> None:
+        self._days: dict[int, list[Hashes]] = {}
+
+    def known(self, day: int, keys: Hashes) -> npt.NDArray[np.bool_]:
+        """Which keys voted in this 24-h number or the one before, so that two votes are over 24 h apart."""
+        found = np.zeros(len(keys), dtype=bool)
+        for number in (day, day - 1):
+            for level in self._days.get(number, ()):
+                at = np.minimum(np.searchsorted(level, keys), len(level) - 1)
+                found |= level[at] == keys
+        return found
+
+    def add(self, day: int, keys: Hashes) -> None:
+        """Remember keys and forget those nobody can ask for any more."""
+        if not len(keys):
+            return
+        for old in [number for number in self._days if number < day - 1]:
+            del self._days[old]
+        levels = self._days.setdefault(day, [])
+        levels.append(np.sort(keys))
+        while len(levels) > 1 and len(levels[-1]) * 2 > len(levels[-2]):
+            tail = levels.pop()
+            levels[-1] = np.sort(np.concatenate([levels[-1], tail]), kind="stable")
+
+    def dump(self) -> dict[int, Hashes]:
+        """Everything, one sorted array per 24-h number."""
+        return {day: np.sort(np.concatenate(levels)) for day, levels in sorted(self._days.items())}
+
+    def load(self, days: dict[int, Hashes]) -> None:
+        """Replace everything."""
+        self._days = {day: [keys] for day, keys in days.items() if len(keys)}
+
+
+@dataclass(slots=True)
+class _Open:
+    """A tick's columns so far; names are interned per tick, so that a cell explosion ends with its tick."""
+
+    names: dict[Name, int]
+    parts: list[tuple[Floats, Ints, Hashes, Hashes, Floats, Ints]]
+    markers: set[tuple[str, str]]
+
+
+class Booth:
+    """Collects votes of open ticks and closes them into tallies."""
+
+    def __init__(
+        self,
+        tick_s: float,
+        partitions: int,
+        owned: Collection[int] | None = None,
+        *,
+        minimum_clusters: int = 30,
+        run: bool = False,
+    ) -> None:
+        self.counters: Counter[str] = Counter()
+        """late, rejected, duplicate, repeat, overflow: rows not counted as votes, by reason."""
+        self.seen = Seen()
+        self.closed: int | None = None
+        """The last closed tick; votes for it or an earlier one are late."""
+        self.newcomers: dict[Name, set[int]] = {}
+        """Clusters of cells that have fewer than the minimum, to count distinct ones exactly up to it."""
+        self._tick_s = tick_s
+        self._partitions = partitions
+        self._owned = None if owned is None else np.array(sorted(owned), dtype=np.uint64)
+        self._minimum = minimum_clusters
+        self._run = run
+        self._open: dict[int, _Open] = {}
+        self._digests: dict[str, int] = {}
+
+    @property
+    def open_ticks(self) -> list[int]:
+        """Ticks that hold rows, ascending."""
+        return sorted(self._open)
+
+    def add(self, votes: Iterable[Vote]) -> None:
+        """Take rows of any order and any open tick."""
+        rest = iter(votes)
+        while chunk := list(islice(rest, 65_536)):
+            self._add(chunk)
+
+    def _add(self, votes: Sequence[Vote]) -> None:
+        names = [(v.lane, v.slice, v.metric) for v in votes]
+        codes = np.array([_CODES.get(v.outcome, 3) for v in votes])  # type: ignore[call-overload]
+        self.columns(
+            np.array([v.ts for v in votes], dtype=np.float64),
+            names,
+            self._hashes([v.cluster for v in votes]),
+            self._hashes([v.pair_id or f"{v.cluster}\n{v.ts!r}" for v in votes]),
+            np.array([v.d for v in votes], dtype=np.float64),
+            codes,
+            {(v.ts, v.lane, v.marker) for v in votes if v.marker},
+        )
+
+    def _hashes(self, texts: Sequence[str]) -> Hashes:
+        memory = self._digests
+        if len(memory) > 262_144:
+            memory.clear()
+        return np.array(
+            [memory[t] if t in memory else memory.setdefault(t, digest(t)) for t in texts], dtype=np.uint64
+        )
+
+    def columns(
+        self,
+        ts: Floats,
+        names: Sequence[Name],
+        clusters: Hashes,
+        pairs: Hashes,
+        d: Floats,
+        codes: Ints,
+        markers: Iterable[tuple[float, str, str]] = (),
+    ) -> None:
+        """The array path: one row per vote; codes 0 = carries d, 1 = missing, 2 = shed.
+
+        A d that is NaN, infinite or out of range, and an unknown code, are counted `rejected` and as missing;
+        a row without a usable time is refused.
+        """
+        timed = np.isfinite(ts) & (np.abs(ts) < 1e15)
+        ticks = np.floor(np.where(timed, ts, 0.0) / self._tick_s).astype(np.int64)
+        with np.errstate(invalid="ignore"):
+            wrong = (codes > 2) | ((codes == 0) & ~(np.abs(d) <= 1.0))
+        self.counters["rejected"] += int((wrong | ~timed).sum())
+        codes = np.where(wrong, 1, codes)
+        keep = timed
+        if self.closed is not None:
+            late = timed & (ticks <= self.closed)
+            self.counters["late"] += int(late.sum())
+            keep = timed & ~late
+        if self._owned is not None:
+            keep &= np.isin(clusters % np.uint64(self._partitions), self._owned)
+        for number in np.unique(ticks[keep]).tolist():
+            chosen = np.flatnonzero(keep & (ticks == number))
+            tick = self._open.setdefault(number, _Open({}, [], set()))
+            table = tick.names
+            ids = np.array([table.setdefault(names[i], len(table)) for i in chosen.tolist()], dtype=np.int64)
+            tick.parts.append((ts[chosen], ids, clusters[chosen], pairs[chosen], d[chosen], codes[chosen]))
+        for at, lane, name in markers:
+            tick_of = int(at // self._tick_s) if np.isfinite(at) else None
+            if tick_of in self._open:
+                self._open[tick_of].markers.add((lane, name))
+
+    def newest(self, tick: int, known: Collection[Name]) -> list[Name]:
+        """The cells a tick names that are not known yet, sorted."""
+        return sorted(name for name in self._open[tick].names if name not in known and name[2] != EVERY)
+
+    def close(self, tick: int, known: Collection[Name]) -> Tally:
+        """Count a tick and forget its rows; cells not in `known` go to the slice `other` of their lane."""
+        held = self._open.pop(tick)
+        self.closed = tick if self.closed is None else max(self.closed, tick)
+        spelled = [
+            name if name in known or name[2] == EVERY else (name[0], OTHER, name[2]) for name in held.names
+        ]
+        names = tuple(sorted(set(spelled)))
+        where = {name: i for i, name in enumerate(names)}
+        local = np.array([where[name] for name in spelled], dtype=np.int64)
+        moved = np.array([a != b for a, b in zip(spelled, held.names, strict=True)])
+        ts, ids, clusters, pairs, d, codes = (np.concatenate(c) for c in zip(*held.parts, strict=True))
+        self.counters["overflow"] += int(moved[ids].sum())
+        ids = local[ids]
+        order = np.lexsort((d, codes, pairs, ts))
+        ts, ids, clusters, pairs, d, codes = (c[order] for c in (ts, ids, clusters, pairs, d, codes))
+        cell = np.array([digest("\n".join(name)) for name in names], dtype=np.uint64)[ids]
+
+        first = np.sort(np.unique(mix(cell, pairs), return_index=True)[1])
+        self.counters["duplicate"] += len(ts) - len(first)
+        ts, ids, clusters, d, codes, cell = (c[first] for c in (ts, ids, clusters, d, codes, cell))
+        parts = (clusters % np.uint64(self._partitions)).astype(np.int64)
+        span = self._partitions
+        rows = [(ids * span + parts) * CHANNELS + SCORED + codes]
+
+        voting = np.flatnonzero(codes == 0)
+        keys = mix(cell[voting], clusters[voting])
+        once = np.sort(np.unique(keys, return_index=True)[1])
+        day = 0 if self._run else int(tick * self._tick_s // DAY_S)
+        fresh = once[~self.seen.known(day, keys[once])]
+        self.counters["repeat"] += len(voting) - len(fresh)
+        self.seen.add(day, keys[fresh])
+        chosen = voting[fresh]
+        bins = dither(d[chosen], clusters[chosen], ids[chosen], names, day)
+        rows.append((ids[chosen] * span + parts[chosen]) * CHANNELS + bins)
+        new = chosen[self._distinct(names, ids[chosen], clusters[chosen])]
+        rows.append((ids[new] * span + parts[new]) * CHANNELS + CLUSTERS)
+
+        unique, counts = np.unique(np.concatenate(rows), return_counts=True)
+        place, channel = np.divmod(unique, CHANNELS)
+        table = np.stack([place // span, place % span, channel, counts], axis=1).astype(np.int64)
+        return Tally(tick, names, table, tuple(sorted(held.markers)))
+
+    def forget(self, lane: str) -> None:
+        """Drop what is kept by cell of a closed lane."""
+        self.newcomers = {name: members for name, members in self.newcomers.items() if name[0] != lane}
+
+    def dump(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Who voted, as arrays."""
+        made: dict[str, npt.NDArray[np.generic]] = {
+            f"seen.{day}": keys for day, keys in self.seen.dump().items()
+        }
+        for name, members in self.newcomers.items():
+            made["new." + "\n".join(name)] = np.array(sorted(members), dtype=np.uint64)
+        return made
+
+    def load(self, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        """Replace who voted by what `dump` gave; other arrays are ignored."""
+        days, self.newcomers = {}, {}
+        for key, array in arrays.items():
+            kind, _, rest = key.partition(".")
+            if kind == "seen":
+                days[int(rest)] = array.astype(np.uint64)
+            elif kind == "new":
+                lane, slice_, metric = rest.split("\n")
+                self.newcomers[lane, slice_, metric] = set(array.astype(np.uint64).tolist())
+        self.seen.load(days)
+
+    def _distinct(self, names: Sequence[Name], ids: Ints, clusters: Hashes) -> Ints:
+        """Positions of votes from clusters new to their cell, until the cell has its minimum."""
+        few = np.array([len(self.newcomers.get(name, ())) < self._minimum for name in names], dtype=bool)
+        found = []
+        for position in np.flatnonzero(few[ids]).tolist():
+            members = self.newcomers.setdefault(names[ids[position]], set())
+            cluster = int(clusters[position])
+            if len(members) < self._minimum and cluster not in members:
+                members.add(cluster)
+                found.append(position)
+        return np.array(found, dtype=np.int64)
+
+
+def dither(d: Floats, clusters: Hashes, ids: Ints, names: Sequence[Name], day: int) -> Ints:
+    """Bins of D: floor(32 D + u) + 32 with u uniform in [0, 1) from (cluster, lane, metric, 24-h number).
+
+    E[b] = 32 D, so the guarantee holds; rounding would be biased. -1, 0 and 1 stay exact.
+    """
+    salt = np.array([digest(f"{lane}\n{metric}\n{day}") for lane, _, metric in names], dtype=np.uint64)
+    u = (mix(clusters, salt[ids]) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return np.floor(STEPS * d + u).astype(np.int64) + STEPS

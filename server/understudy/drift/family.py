@@ -1,0 +1,328 @@
+"""The detectors of many cells at once: Shiryaev-Roberts e-detectors and certificates on arrays.
+
+One family holds every cell (lane, slice, metric) that shares a false-alarm budget: the comparison of
+candidate with baseline is one, the instrument check (control with baseline) another. Per cell and detector it
+keeps the wealth M_k of each bet of the grid:
+
+    M_k(T) = (M_k(T-1) + w(T)) * exp(l_k(T)),   M = mean_k M_k            (Shin, Ramdas & Rinaldo, 2203.03532)
+
+kept in the linear domain: wealth is capped above, and below it rests on a floor that is itself a start of no
+account (1e-290), so nothing over- or underflows. Start weights of silent ticks wait in `pending`, so that a
+tick costs only the cells that have a vote in it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from understudy.drift.bet import BINS, GRID, STEPS, Floats, Ints, increments
+from understudy.drift.booth import CLUSTERS, MISSING, SCORED, SHED, Name
+from understudy.drift.tolerance import Tolerances
+
+Bools = npt.NDArray[np.bool_]
+LARGE = 650.0
+"""Bound on one tick's |log factor|: e^650 is still finite."""
+FLOOR = 1e-290
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """One detector of a family."""
+
+    name: str
+    multiple: float = 1.0
+    """Tests E[D] against this multiple of tau."""
+    sign: int = 1
+    """+1 tests D, -1 tests -D (instrument check)."""
+    certificate: bool = False
+    """Bets that the mean is *below* tau, starts at 1 and takes whole start weights."""
+    budget: float = 1.0
+    """x, for the bound x * v <= .05 on a cell's start weight."""
+    cap: float = 0.0
+    """Wealth is scaled back to this after the test; 0 = no cap."""
+
+
+_FIELDS: Mapping[str, tuple[type, float]] = {
+    "scored": (np.int64, 0),
+    "missing": (np.int64, 0),
+    "shed": (np.int64, 0),
+    "clusters": (np.int64, 0),
+    "since_scored": (np.int64, 0),
+    "since_missing": (np.int64, 0),
+    "since_shed": (np.int64, 0),
+    "recent_scored": (np.float64, 0),
+    "recent_missing": (np.float64, 0),
+    "last": (np.int64, -(2**62)),
+    "low_ticks": (np.int64, 0),
+    "started": (np.float64, 0),
+    "opening": (np.float64, 0),
+    "cusum": (np.float64, 0),
+    "change_votes": (np.int64, 0),
+    "change_sum": (np.int64, 0),
+    "breach": (np.bool_, 0),
+    "tier": (np.int8, 0),
+    "severity": (np.int8, 0),
+    "blocked": (np.int8, 0),
+    "state": (np.int8, 0),
+    "shown_tier": (np.int8, 0),
+}
+"""Per-cell arrays: name -> (type, first value). `since_*` count from the certificate's start."""
+
+_BLOCKS = ("wealth", "value", "pending", "histogram")
+
+
+class Family:
+    """Cells that share one budget, and their detectors."""
+
+    def __init__(self, detectors: Sequence[Detector], tolerances: Tolerances) -> None:
+        self.detectors = tuple(detectors)
+        self.at = {detector.name: j for j, detector in enumerate(self.detectors)}
+        self.names: list[Name] = []
+        self.index: dict[Name, int] = {}
+        self.pools: list[tuple[str, float]] = []
+        """(lane or "", weight left): what announced changes keep for cells not seen yet."""
+        self.wealth: Floats = np.zeros((0, len(self.detectors), GRID))
+        self.pending: Floats = np.zeros((0, len(self.detectors)))
+        self.histogram: Ints = np.zeros((0, BINS), dtype=np.int64)
+        self.cells: dict[str, npt.NDArray[Any]] = {
+            name: np.zeros(0, dtype=kind) for name, (kind, _) in _FIELDS.items()
+        }
+        self.tau: Floats = np.zeros(0)
+        self.weight: Floats = np.zeros(0)
+        self.judged: Bools = np.zeros(0, dtype=bool)
+        self.value: Floats = np.zeros((0, len(self.detectors)))
+        """M per cell and detector after its last vote and cap, pending starts left out."""
+        self._tolerances = tolerances
+        self._table: Floats = np.zeros((0, BINS, len(self.detectors), GRID))
+        self._taus: dict[float, int] = {}
+        self._row: Ints = np.zeros(0, dtype=np.int64)
+        self.lanes: list[str] = []
+        """Lanes with cells, sorted."""
+        self.lane: Ints = np.zeros(0, dtype=np.int64)
+        """Index into `lanes` per cell."""
+        self._mid = GRID // 2
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    # -- cells ---------------------------------------------------------------------------------------------
+
+    def declare(self, names: Iterable[Name]) -> None:
+        """Add cells; they count votes from the next tick on and draw their share of past markers."""
+        new = [name for name in dict.fromkeys(names) if name not in self.index]
+        if not new:
+            return
+        n, old = len(new), len(self.names)
+        self.names += new
+        self.index.update((name, old + i) for i, name in enumerate(new))
+        width = len(self.detectors)
+        for name, (kind, first) in _FIELDS.items():
+            self.cells[name] = np.concatenate([self.cells[name], np.full(n, first, dtype=kind)])
+        fresh = np.zeros((n, width, GRID))
+        for j, detector in enumerate(self.detectors):
+            if detector.certificate:
+                fresh[:, j] = 1.0
+        self.wealth = np.concatenate([self.wealth, fresh])
+        self.value = np.concatenate([self.value, fresh.mean(axis=-1)])
+        self.pending = np.concatenate([self.pending, np.zeros((n, width))])
+        self.histogram = np.concatenate([self.histogram, np.zeros((n, BINS), dtype=np.int64)])
+        self._rules()
+        positions = np.arange(old, old + n)
+        left = []
+        for lane, weight in self.pools:
+            # Half of what is left at most: cells that come later find something too.
+            left.append((lane, weight - self._draw(positions, lane, weight, reserve=2.0)))
+        self.pools = left
+
+    def _rules(self) -> None:
+        """tau, weight, judged and bets of every cell, from the tolerances."""
+        t = self._tolerances
+        self.lanes = sorted({lane for lane, _, _ in self.names})
+        where = {lane: i for i, lane in enumerate(self.lanes)}
+        self.lane = np.array([where[lane] for lane, _, _ in self.names], dtype=np.int64)
+        self.tau = np.array([t.tau(slice_, metric) for _, slice_, metric in self.names], dtype=np.float64)
+        self.weight = np.array([t.weight(slice_) for _, slice_, _ in self.names], dtype=np.float64)
+        self.judged = np.array([t.limit(metric).judged for _, _, metric in self.names], dtype=bool)
+        self.weight = np.where(self.judged, self.weight, 0.0)
+        for tau in self.tau.tolist():
+            if tau not in self._taus:
+                self._taus[tau] = len(self._taus)
+                self._table = np.concatenate([self._table, self._bets(tau)[None]])
+        self._row = np.array([self._taus[tau] for tau in self.tau.tolist()], dtype=np.int64)
+
+    def _bets(self, tau: float) -> Floats:
+        made = np.zeros((BINS, len(self.detectors), GRID))
+        for j, d in enumerate(self.detectors):
+            level = tau * d.multiple
+            if level >= 1.0:
+                made[:, j] = -np.inf  # nothing can exceed it: wealth stays 0
+                continue
+            logs = increments(level, -1 if d.certificate else 1)
+            made[:, j] = logs[::-1] if d.sign < 0 else logs
+        return np.maximum(made, -1e9)
+
+    def retain(self, chosen: Bools) -> None:
+        """Drop the cells not chosen."""
+        self.names = [name for name, kept in zip(self.names, chosen.tolist(), strict=True) if kept]
+        self.index = {name: i for i, name in enumerate(self.names)}
+        for name, array in self.cells.items():
+            self.cells[name] = array[chosen]
+        for name in _BLOCKS:
+            setattr(self, name, getattr(self, name)[chosen])
+        self._rules()
+
+    # -- start weights -------------------------------------------------------------------------------------
+
+    def mark(self, weight: float, lane: str = "") -> None:
+        """An announced change: its weight goes to the cells (of one lane), the rest waits for new ones."""
+        positions = np.array([i for i, n in enumerate(self.names) if lane in ("", n[0])], dtype=np.int64)
+        self.pools.append((lane, weight - self._draw(positions, lane, weight, reserve=1.0)))
+        self.pools = [(name, left) for name, left in self.pools if left > 1e-6][-64:]
+
+    def _draw(self, positions: Ints, lane: str, weight: float, reserve: float) -> float:
+        """Give cells their share of a marker's weight; returns what was given."""
+        if lane:
+            positions = np.array([i for i in positions.tolist() if self.names[i][0] == lane], dtype=np.int64)
+        total = float(self.weight[positions].sum())
+        if not len(positions) or total <= 0:
+            return 0.0
+        share = self.weight[positions] / max(self._tolerances.expected_cells, reserve * total)
+        self._start(positions, share, weight, certificate=False)
+        return weight * float(share.sum())
+
+    def sow(self, weight: float) -> None:
+        """A tick's start weight, split over the cells; certificates take it whole."""
+        total = float(self.weight.sum())
+        if len(self) and total > 0:
+            self._start(np.arange(len(self)), self.weight / total, weight, certificate=True)
+
+    def _start(self, positions: Ints, share: Floats, weight: float, *, certificate: bool) -> None:
+        for j, d in enumerate(self.detectors):
+            if d.certificate:
+                if certificate:
+                    self.pending[positions, j] += weight * self.judged[positions]
+            else:
+                self.pending[positions, j] += np.minimum(share, 0.05 / d.budget) * weight
+        self.cells["started"][positions] += share * weight
+        quiet = self.cells["scored"][positions] == 0
+        self.cells["opening"][positions[quiet]] += (share * weight)[quiet]
+
+    # -- votes ---------------------------------------------------------------------------------------------
+
+    def count(self, cell: Ints, channel: Ints, number: Ints, tick: int) -> Ints:
+        """Take one tick's counts, sorted by cell; returns the cells that have a vote, their M in `value`."""
+        c = self.cells
+        for name, code in (("scored", SCORED), ("missing", MISSING), ("shed", SHED)):
+            rows = channel == code
+            c[name][cell[rows]] += number[rows]
+            c["since_" + name][cell[rows]] += number[rows]
+        rows = channel == CLUSTERS
+        c["clusters"][cell[rows]] += number[rows]
+        self._coverage(cell, channel, number)
+
+        rows = channel < BINS
+        cell, channel, number = cell[rows], channel[rows], number[rows]
+        if not len(cell):
+            return cell
+        self.histogram[cell, channel] += number
+        starts = np.flatnonzero(np.append(True, cell[1:] != cell[:-1]))
+        active = cell[starts]
+        c["last"][active] = tick
+        logs = self._table[self._row[cell], channel]
+        logs *= number[:, None, None]
+        gained = np.add.reduceat(logs, starts, axis=0) if len(starts) < len(cell) else logs
+        self._since_change(active, gained[:, 0, self._mid], cell, channel, number, starts)
+        held = self.wealth[active]
+        held += self.pending[active][:, :, None]
+        self.pending[active] = 0.0
+        np.clip(gained, -LARGE, LARGE, out=gained)
+        held *= np.exp(gained, out=gained)
+        np.maximum(held, FLOOR, out=held)
+        self.wealth[active] = held
+        self.value[active] = held.mean(axis=-1)
+        return active
+
+    def _coverage(self, cell: Ints, channel: Ints, number: Ints) -> None:
+        """Counts with a fading memory (4 / (tau / 2) pairs) and ticks in a row under the coverage floor."""
+        c = self.cells
+        pairs = np.zeros((len(self), 3))
+        rows = (channel >= SCORED) & (channel <= SHED)
+        np.add.at(pairs, (cell[rows], channel[rows] - SCORED), number[rows])
+        total = pairs.sum(axis=1)
+        here = np.flatnonzero(total)
+        fade = np.exp(-total[here] * self.tau[here] / 8.0)
+        c["recent_scored"][here] = c["recent_scored"][here] * fade + pairs[here, 0]
+        c["recent_missing"][here] = c["recent_missing"][here] * fade + pairs[here, 1]
+        poor = pairs[here, 0] < self._tolerances.coverage * total[here]
+        c["low_ticks"][here] = np.where(poor, c["low_ticks"][here] + 1, 0)
+
+    def _since_change(
+        self, active: Ints, gained: Floats, cell: Ints, channel: Ints, number: Ints, starts: Ints
+    ) -> None:
+        """CUSUM of one middling bet: its last return to zero estimates when the change began."""
+        c = self.cells
+        path = np.maximum(c["cusum"][active], 0.0) + gained
+        votes = np.add.reduceat(number, starts)
+        total = np.add.reduceat(number * (channel - STEPS), starts)
+        fresh = c["cusum"][active] <= 0
+        c["change_votes"][active] = np.where(fresh, 0, c["change_votes"][active]) + votes
+        c["change_sum"][active] = np.where(fresh, 0, c["change_sum"][active]) + total
+        c["cusum"][active] = path
+
+    def cap(self, active: Ints) -> None:
+        """After the test: scale wealth beyond a detector's cap back to it, bet by bet alike."""
+        for j, d in enumerate(self.detectors):
+            if d.cap:
+                value = self.value[active, j]
+                over = value > d.cap
+                rows = active[over]
+                self.wealth[rows, j] *= (d.cap / value[over])[:, None]
+                self.value[rows, j] = d.cap
+
+    def reset(self, cells: Ints, *detectors: str) -> None:
+        """Wealth of these detectors := 0."""
+        for name in detectors:
+            j = self.at[name]
+            self.wealth[cells, j] = 0.0
+            self.value[cells, j] = 0.0
+            self.pending[cells, j] = 0.0
+
+    def recertify(self, cells: Ints) -> None:
+        """The certificate starts anew: so do the counts its coverage rests on."""
+        for name in ("since_scored", "since_missing", "since_shed"):
+            self.cells[name][cells] = 0
+
+    def new_month(self) -> None:
+        """Budget months: e-BH looks at starts of the present one only."""
+        if "month" in self.at:
+            self.reset(np.arange(len(self)), "month")
+        self.cells["started"][:] = 0.0
+
+    # -- state ---------------------------------------------------------------------------------------------
+
+    def head(self) -> dict[str, object]:
+        """What of the state is not an array."""
+        return {"names": [list(name) for name in self.names], "pools": [list(pool) for pool in self.pools]}
+
+    def dump(self) -> dict[str, npt.NDArray[np.generic]]:
+        """The state's arrays; verdict bytes follow from them alone."""
+        made: dict[str, npt.NDArray[np.generic]] = {f"cell.{name}": a for name, a in self.cells.items()}
+        for name in _BLOCKS:
+            made[name] = getattr(self, name)
+        return made
+
+    def load(
+        self, head: Mapping[str, Sequence[Sequence[object]]], arrays: Mapping[str, npt.NDArray[Any]]
+    ) -> None:
+        """Replace the state by what `head` and `dump` gave."""
+        self.names = [(str(lane), str(slice_), str(metric)) for lane, slice_, metric in head["names"]]
+        self.index = {name: i for i, name in enumerate(self.names)}
+        self.pools = [(str(lane), float(str(weight))) for lane, weight in head["pools"]]
+        for name in self.cells:
+            self.cells[name] = arrays[f"cell.{name}"]
+        for name in _BLOCKS:
+            setattr(self, name, arrays[name])
+        self._rules()
