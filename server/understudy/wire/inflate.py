@@ -96,7 +96,9 @@ class Inflater:
             return Loss.TABLE
         size = sum(table_entry_size(name, value) for name, value in fields)
         decoded = Loss.LIST if size > MAX_LIST_BYTES else fields
-        if self._memo_at == self._table.changes and len(block) <= _MEMO_BLOCK_BYTES:
+        if self._memo_at != self._table.changes:
+            self._allow()
+        elif len(block) <= _MEMO_BLOCK_BYTES:
             if len(self._memo) >= _MEMO_BLOCKS:
                 self._memo.clear()
             self._memo[block] = decoded
