@@ -13,6 +13,9 @@ class Calls:
     (engines that do not echo ids); otherwise it is a stray. A call ends with the final flag or an in-band
     error; when the engine never sets the flag, with the stream's end or when its owner finds it quiet for
     too long (`end`).
+
+    The oldest call is right for engines that answer in order. Streamed pieces of several calls with one id
+    cannot be told apart by anybody: `rivals` says so, and their owner must not trust them.
     """
 
     def __init__(self) -> None:
@@ -41,6 +44,13 @@ class Calls:
         if queue:
             return queue[0]
         return next(iter(self._open)) if len(self._open) == 1 else None
+
+    def rivals(self, chunk: Chunk) -> tuple[int, ...]:
+        """The calls this piece of a streamed reply could belong to, when they are several."""
+        if chunk.final or chunk.error:
+            return ()
+        queue = self._by_id.get(chunk.id) or self._by_id.get("") or ()
+        return tuple(queue) if len(queue) > 1 else ()
 
     def answer(self, chunk: Chunk) -> int | None:
         """The call that this reply belongs to, ended when the reply says so."""

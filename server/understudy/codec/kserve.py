@@ -136,14 +136,13 @@ class KServeCodec:
         text = tensors.get("text_output", ())
         if text and not isinstance(text[0], bytes):
             raise Undecodable("text_output is not BYTES")
-        final = method != STREAM
-        for entry in body.parameters:
-            if entry.key == "triton_final_response":
-                final = bool(entry.value.bool_param)
+        final = any(
+            entry.key == "triton_final_response" and entry.value.bool_param for entry in body.parameters
+        )
         return Chunk(
             id=body.id,
             text=text[0] if text else None,
-            final=final,
+            final=final and method == STREAM,  # a unary reply is over with its RPC, whose status counts
             error=error,
             finish=_finish(tensors.get("finish_reason", ())),
         )

@@ -145,7 +145,7 @@ class Call:
         settings = self.settings
         limit_s = max(settings.deadline_min_s, settings.deadline_factor * live_s)
         self._limit_s = min(limit_s, settings.deadline_max_s)
-        if self._timeout is not None and not self._timeout.expired():
+        if self._timeout is not None:
             self._timeout.reschedule(self._sent_s + self._limit_s)
 
     def cancel(self, by: str) -> None:
@@ -229,6 +229,7 @@ class Call:
             if not self._cancelled_by:
                 raise
         finally:
+            self._complete = True  # the deadline is not to be moved any more
             self._rpc.cancel()
         return 0, "", last_ns
 

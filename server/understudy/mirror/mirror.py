@@ -194,6 +194,11 @@ class Mirror:
         tick: int,
     ) -> Flight:
         """Send an admitted request to the shadow legs; the live reply follows through `Flight.answered`."""
+        messages = {}
+        for leg in self._legs(live, admitted):
+            messages[leg] = raw
+            if leg is Leg.CONTROL:  # never the caller's seed: the same draw would hide the noise it measures
+                messages[leg] = codec.reseed(raw, int(fraction(request.id, "seed") * 2**53))
         flight = Flight(self, request, live, admitted, admitted_ns, tick)
         self.ledger.admit(tick)
         self.flights[id(flight)] = flight
@@ -201,13 +206,10 @@ class Mirror:
             self._tokens -= 1
         flight.hold(len(raw))
         calls = []
-        for leg in self._legs(live, admitted):
-            again = raw
-            if leg is Leg.CONTROL:  # never the caller's seed: the same draw would hide the noise it measures
-                again = codec.reseed(raw, int(fraction(request.id, "seed") * 2**53))
+        for leg, message in messages.items():
             metadata = metadata_for(leg, request, headers, self.settings)
             shadow = self.shadows[leg]
-            calls.append(Call(shadow, codec, request, again, metadata, self.settings, flight.hold))
+            calls.append(Call(shadow, codec, request, message, metadata, self.settings, flight.hold))
         flight.calls = tuple(calls)
         task = flight.task = asyncio.get_running_loop().create_task(flight.run())
         self._tasks.add(task)

@@ -1,0 +1,328 @@
+"""From copied bytes to admitted requests; everything is counted, and nothing that goes wrong here ends it."""
+
+import dataclasses
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+from understudy.codec import Arity, Ask, Codec, Seen, Undecodable
+from understudy.exchange import Assembler, Closed, Event, Opened, Received, Side, Unobserved
+from understudy.mirror import Admitted, Facts, Flight, Mirror, Shed, Skip, Skipped, admit, screen
+from understudy.observe.rpc import Rpc
+from understudy.observe.settings import Settings
+from understudy.pair import Category, Leg, Outcome, Reason, Request
+from understudy.wire.copy import CopyError, Kind, Reader, Record, busy, idle
+
+log = logging.getLogger(__name__)
+
+ENDS = 1024
+"""Upstreams remembered as marking the end of replies."""
+
+# Why an RPC could not be followed -> what that makes of its requests in flight.
+_ABANDONED = {
+    "elided": (Outcome.SHED, Reason.ELIDED),
+    "blind": (Outcome.SHED, Reason.ELIDED),
+    "oversize": (Outcome.SHED, Reason.OVERSIZE),
+}
+_UNREADABLE = (Outcome.FAILED, Reason.UNDECODABLE)
+
+
+class Categorizer(Protocol):
+    """Says which slice of one kind a request belongs to."""
+
+    name: str
+
+    def categorize(self, request: Request) -> Category | None:
+        """Return the category, or None when the question does not apply."""
+        ...
+
+
+class Observer:
+    """What all relays' channels share: admission, the mirror, and the accounting."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        codecs: Sequence[Codec],
+        categorizers: Sequence[Categorizer],
+        mirror: Mirror,
+        *,
+        boot: str,
+        clock: Callable[[], int],
+    ) -> None:
+        """`clock` returns wall clock nanoseconds; `boot` is unique to this start of the process."""
+        self.settings = settings
+        self.mirror = mirror
+        self.ledger = mirror.ledger
+        self.boot = boot
+        self.primary = Leg.BASELINE
+        self.lag_ns = 0
+        self.connections = 0
+        self.channels: set[Channel] = set()
+        self._codecs = tuple(codecs)
+        self._categorizers = tuple(categorizers)
+        self._clock = clock
+        self._now_ns = 0
+        self._number = 0
+        self._open: dict[Leg, int] = dict.fromkeys(Leg, 0)
+        self._ends: set[str] = set()
+        self._told: set[str] = set()
+
+    def now_ns(self) -> int:
+        """Wall clock that never steps back: admission order is tick order."""
+        self._now_ns = max(self._now_ns, self._clock())
+        return self._now_ns
+
+    def channel(self, send: Callable[[bytes], None]) -> "Channel":
+        """A relay has connected; `send` writes back to it."""
+        channel = Channel(self, send)
+        self.channels.add(channel)
+        return channel
+
+    def follow(self, opened: Opened, leg: Leg) -> Rpc | None:
+        """An RPC has begun; None when no codec knows its method."""
+        for codec in self._codecs:
+            arity = codec.arity(opened.method)
+            if arity is not None:
+                return Rpc(self, codec, arity, opened, leg)
+        self.ledger.skip((Skip.METHOD if self.mirror.on else Skip.OFF).value)
+        return None
+
+    # ---- what RPCs need
+
+    def consider(self, rpc: Rpc, ask: Ask, ns: int) -> Flight | None:
+        """Admit a request or count why not; exactly one entry in the ledger either way."""
+        before = self.ledger.requests
+        try:
+            return self._consider(rpc, ask, ns)
+        except Undecodable as error:
+            self.ledger.refuse(Outcome.FAILED, error.reason)
+        except Exception:
+            self.defect("admission")
+            if self.ledger.requests == before:
+                self.ledger.refuse(Outcome.FAILED, Reason.INTERNAL)
+        return None
+
+    def _consider(self, rpc: Rpc, ask: Ask, ns: int) -> Flight | None:
+        opened, mirror = rpc.opened, self.mirror
+        now_ns = self.now_ns()
+        self._number += 1
+        facts = Facts(f"{self.boot}-{self._number}", opened.method, size=len(ask.raw), headers=rpc.headers)
+        state = mirror.state(now_ns)
+        skipped = screen(facts, state, mirror.settings)
+        if skipped:
+            self.ledger.skip(skipped.reason.value)
+            return None
+        seen = Seen(facts.id, opened.method, ns, opened.authority, rpc.headers)
+        request = rpc.codec.request(ask, seen)
+        match admit(dataclasses.replace(facts, cluster=request.cluster), state, mirror.settings):
+            case Skipped(reason):
+                self.ledger.skip(reason.value)
+            case Shed(reason):
+                self.ledger.refuse(Outcome.SHED, reason)
+            case Admitted() as admitted:
+                return mirror.begin(
+                    rpc.codec,
+                    self._categorized(request),
+                    ask.raw,
+                    rpc.headers,
+                    admitted,
+                    live=rpc.leg,
+                    admitted_ns=now_ns,
+                    tick=now_ns // self.settings.tick_ns,
+                )
+        return None
+
+    def _categorized(self, request: Request) -> Request:
+        categories = dict(request.categories)
+        for categorizer in self._categorizers:
+            try:
+                category = categorizer.categorize(request)
+            except Exception:
+                self.defect(f"categorizer {categorizer.name}")
+                continue
+            if category is not None:
+                categories[categorizer.name] = category
+        return dataclasses.replace(request, categories=categories)
+
+    def undecodable(self, rpc: Rpc, error: Undecodable) -> None:
+        """Count a client message that cannot be decoded: eligible if its method is opted in."""
+        facts = Facts("", rpc.opened.method, headers=rpc.headers)
+        skipped = screen(facts, self.mirror.state(self.now_ns()), self.mirror.settings)
+        if skipped:
+            self.ledger.skip(skipped.reason.value)
+        else:
+            self.ledger.refuse(Outcome.FAILED, error.reason)
+
+    def stray(self, reason: str) -> None:
+        """Count a server message that belongs to no request."""
+        self.ledger.unobserved[reason] += 1
+
+    def busier(self, leg: Leg, change: int) -> int:
+        """Count calls open on a leg; returns how many there were before."""
+        before = self._open[leg]
+        self._open[leg] = before + change
+        return before
+
+    def marks_ends(self, upstream: str, learn: bool = False) -> bool:
+        """Whether this engine is known to mark the last message of a reply."""
+        if learn and len(self._ends) < ENDS:
+            self._ends.add(upstream)
+        return upstream in self._ends
+
+    def fingerprint(self, leg: Leg) -> str:
+        """Fingerprint of the engine on that leg."""
+        return self.mirror.fingerprints[leg]
+
+    # ---- running
+
+    def tick(self) -> None:
+        """Housekeeping, about once a second: quiet replies and leases that ran out."""
+        now_ns = self.now_ns()
+        quiet_ns = now_ns - int(self.settings.quiet_s * 1e9)
+        for channel in self.channels:
+            channel.quiet(quiet_ns)
+        self.mirror.expire(now_ns - int(self.settings.lease_s * 1e9))
+
+    def defect(self, kind: str) -> None:
+        """Log the exception being handled, once per kind."""
+        if kind not in self._told:
+            self._told.add(kind)
+            log.exception("%s failed; further failures of this kind are only counted", kind)
+
+    @contextmanager
+    def guarded(self, kind: str) -> Iterator[None]:
+        """Whatever goes wrong inside is logged once and counted, and the observer goes on."""
+        try:
+            yield
+        except Exception:
+            self.ledger.unobserved["internal"] += 1
+            self.defect(kind)
+
+
+class _Connection:
+    """One client connection of the relay."""
+
+    __slots__ = ("assembler", "leg", "rpcs")
+
+    def __init__(self, assembler: Assembler, leg: Leg) -> None:
+        self.assembler = assembler
+        self.leg = leg
+        self.rpcs: dict[int, Rpc] = {}
+
+
+class Channel:
+    """One relay's copy channel: records in, marks for held streams out."""
+
+    def __init__(self, observer: Observer, send: Callable[[bytes], None]) -> None:
+        self._observer = observer
+        self._send = send
+        self._reader = Reader()
+        self._connections: dict[int, _Connection] = {}
+
+    def feed(self, data: bytes) -> bool:
+        """Take what the relay wrote; False when it is not the copy channel's format."""
+        try:
+            records = self._reader.feed(data)
+        except CopyError:
+            self._observer.defect("copy channel")
+            return False
+        for record in records:
+            with self._observer.guarded("observing a connection"):
+                self._record(record)
+        if records:
+            self._observer.lag_ns = max(0, self._observer.now_ns() - records[-1].ns)
+        return True
+
+    def _record(self, record: Record) -> None:
+        observer, number = self._observer, record.connection
+        if record.kind is Kind.OPEN:
+            name, address = record.opened
+            leg = Leg(name) if name in ("baseline", "candidate") else observer.primary
+            settings = observer.settings
+            assembler = Assembler(number, address, settings.message_bytes, settings.connection_bytes)
+            self._connections[number] = _Connection(assembler, leg)
+            observer.connections += 1
+            return
+        connection = self._connections.get(number)
+        if connection is None:
+            return
+        assembler, events = connection.assembler, list[Event]()
+        match record.kind:
+            case Kind.CLIENT:
+                events = assembler.feed(Side.CLIENT, record.payload, record.ns)
+            case Kind.SERVER:
+                events = assembler.feed(Side.SERVER, record.payload, record.ns)
+            case Kind.ELIDED:
+                direction, frame = record.elided
+                side = Side.CLIENT if direction is Kind.CLIENT else Side.SERVER
+                events = assembler.elided(side, frame, record.ns)
+            case Kind.BLIND:
+                events = assembler.blind(record.ns)
+            case Kind.CLOSE:
+                events = assembler.closed(record.ns)
+        for event in events:
+            with observer.guarded(f"handling {type(event).__name__}"):
+                self._event(connection, event)
+        if record.kind is Kind.CLOSE:
+            del self._connections[number]
+            observer.connections -= 1
+
+    def _event(self, connection: _Connection, event: Event) -> None:
+        rpcs, observer = connection.rpcs, self._observer
+        match event:
+            case Opened(stream=stream):
+                rpc = observer.follow(event, connection.leg)
+                if rpc is not None:
+                    rpcs[stream] = rpc
+                    self._mark(connection, rpc)
+            case Received(stream=stream, message=message):
+                rpc = rpcs.get(stream)
+                if rpc is None:
+                    return
+                was_idle = rpc.idle
+                if message.side is Side.CLIENT:
+                    rpc.client(message)
+                else:
+                    rpc.server(message)
+                if rpc.idle or was_idle:
+                    self._mark(connection, rpc)
+            case Closed(stream=stream):
+                rpc = rpcs.pop(stream, None)
+                if rpc is not None:
+                    rpc.closed(event)
+            case Unobserved(stream=stream, reason=reason):
+                observer.ledger.unobserved[reason] += 1
+                rpc = rpcs.pop(stream, None)
+                if rpc is not None:
+                    rpc.abandon(*_ABANDONED.get(reason, _UNREADABLE))
+
+    def _mark(self, connection: _Connection, rpc: Rpc) -> None:
+        """Tell the relay whether a held stream may be ended without cutting a request off."""
+        if rpc.arity is not Arity.MULTIPLEXED:
+            return
+        stream, assembler = rpc.opened.stream, connection.assembler
+        if rpc.idle and assembler.mid_message(stream):
+            return  # part of the next request has passed: not idle, and its end will say so
+        mark = idle if rpc.idle else busy
+        count = assembler.client_bytes(stream)
+        self._send(mark(rpc.opened.connection, self._observer.now_ns(), stream, count))
+
+    def quiet(self, before_ns: int) -> None:
+        """End replies of engines that never mark ends, when nothing was heard of them since `before_ns`."""
+        for connection in self._connections.values():
+            for rpc in connection.rpcs.values():
+                if not rpc.idle:
+                    rpc.quiet(before_ns)
+                    if rpc.idle:
+                        self._mark(connection, rpc)
+
+    def closed(self) -> None:
+        """The relay is gone: what was in flight through it is lost."""
+        self._observer.channels.discard(self)
+        for connection in self._connections.values():
+            for rpc in connection.rpcs.values():
+                rpc.abandon(Outcome.LOST, Reason.CRASHED)
+        self._observer.connections -= len(self._connections)
+        self._connections.clear()

@@ -1,0 +1,143 @@
+"""The observer process: its sockets, its clock and its end."""
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import uvloop
+
+from understudy.codec import Codec
+from understudy.mirror import Engines, Ledger, Mirror
+from understudy.mirror import Settings as MirrorSettings
+from understudy.observe.observer import Categorizer, Channel, Observer
+from understudy.observe.publish import Publisher
+from understudy.observe.settings import Settings
+from understudy.pair import Leg
+from understudy.v1 import pairs_pb2 as pb
+
+log = logging.getLogger(__name__)
+
+HOUSEKEEPING_S = 0.5
+
+
+def run(
+    settings: Settings,
+    categorizers: Sequence[Categorizer],
+    *,
+    codecs: Sequence[Codec],
+    mirror: MirrorSettings,
+    engines: Engines,
+) -> int:
+    """Observe until SIGTERM or SIGINT; returns the exit code."""
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        async with asyncio.TaskGroup() as group:
+            process = Process(settings, categorizers, codecs=codecs, mirror=mirror, engines=engines)
+            task = group.create_task(process.run())
+            await stop.wait()
+            task.cancel()
+
+    uvloop.run(main())
+    return 0
+
+
+class Process:
+    """Observer, mirror and publisher joined; `run` holds until it is cancelled."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        categorizers: Sequence[Categorizer],
+        *,
+        codecs: Sequence[Codec],
+        mirror: MirrorSettings,
+        engines: Engines,
+        boot: str = "",
+    ) -> None:
+        self.settings = settings
+        self.publisher = Publisher(settings, self.apply)
+        self.mirror = Mirror(mirror, engines, Ledger(), self.publisher.offer)
+        self.observer = Observer(
+            settings,
+            codecs,
+            categorizers,
+            self.mirror,
+            boot=boot or secrets.token_hex(6),
+            clock=time.time_ns,
+        )
+        self.publisher.observer = self.observer
+        self.listening = asyncio.Event()
+
+    def apply(self, state: pb.ObserverState) -> None:
+        """Obey the controller: the kill switch, the settling time, who is primary, who the engines are."""
+        if state.mirror_on != self.mirror.on:
+            log.info("mirror %s", "on" if state.mirror_on else "off")
+            self.mirror.switch(state.mirror_on)
+        self.mirror.settle_until_ns = state.settle_until_ns
+        if state.primary in ("baseline", "candidate"):
+            self.observer.primary = Leg(state.primary)
+        self.mirror.identify(state.fingerprints)
+
+    async def run(self) -> None:
+        """Listen for relays, publish to the controller."""
+        path = Path(self.settings.socket)
+        path.unlink(missing_ok=True)
+        old = os.umask(0o177)
+        try:
+            server = await asyncio.get_running_loop().create_unix_server(self._accept, str(path))
+        finally:
+            os.umask(old)
+        self.listening.set()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.publisher.run())
+                group.create_task(self._keep_house())
+        finally:
+            server.close()
+            for relay in list(self.observer.channels):
+                relay.closed()
+            await self.mirror.close()
+            path.unlink(missing_ok=True)
+
+    def _accept(self) -> "_Relay":
+        return _Relay(self.observer)
+
+    async def _keep_house(self) -> None:
+        while True:
+            await asyncio.sleep(HOUSEKEEPING_S)
+            with self.observer.guarded("housekeeping"):
+                self.observer.tick()
+
+
+class _Relay(asyncio.Protocol):
+    """A relay's end of the copy channel."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+        self._channel: Channel | None = None
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A relay has connected."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._channel = self._observer.channel(self._transport.write)
+
+    def data_received(self, data: bytes) -> None:
+        """Records of the copy."""
+        if self._channel is not None and self._transport is not None and not self._channel.feed(data):
+            self._transport.abort()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The relay has gone."""
+        if self._channel is not None:
+            self._channel.closed()

@@ -1,0 +1,113 @@
+"""Whatever happens in whatever order, every eligible request is accounted for at every step."""
+
+import asyncio
+from unittest.mock import patch
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tritonclient.grpc import service_pb2 as oracle
+from understudy.codec import Reader
+from understudy.codec.kserve import STREAM, KServeCodec
+from understudy.exchange import Assembler, Closed, Event, Message, Opened, Received, Side, Unobserved
+from understudy.mirror import Engine, Engines, Ledger, Mirror
+from understudy.mirror import Settings as MirrorSettings
+from understudy.mirror.leg import Call, output
+from understudy.observe.observer import Channel, Observer, _Connection
+from understudy.observe.settings import Settings
+from understudy.pair import Leg, Output, Pair, Sampling
+
+from tests.mirror.double import answer
+
+CODEC = KServeCodec()
+RAW = CODEC.encode(model="m", id="1", prompt="p", sampling=Sampling(), stream=True)
+
+
+def stream_message(text: str, final: bool) -> bytes:
+    body = oracle.ModelStreamInferResponse(infer_response=answer("1", text, final))
+    return bytes(body.SerializeToString())
+
+
+class Play:
+    """An observer fed with events, whose shadow calls end when the play says so."""
+
+    def __init__(self) -> None:
+        engines = Engines(Engine("b"), Engine("c"))
+        limits = MirrorSettings(methods=(STREAM,), in_flight=4, control_share=0.5, share=0.9)
+        self.room = True
+        self.mirror = Mirror(limits, engines, Ledger(), self.emit)
+        self.mirror.on = True
+        self.now_ns = 1
+        self.observer = Observer(Settings(), (CODEC,), (), self.mirror, boot="x", clock=lambda: self.now_ns)
+        self.channel = Channel(self.observer, lambda _: None)
+        self.connection = _Connection(Assembler(1, "up"), Leg.BASELINE)
+        self.shadows: list[asyncio.Future[None]] = []
+
+    def emit(self, pair: Pair) -> bool:
+        return self.room
+
+    async def shadow(self, call: Call) -> Output:
+        gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.shadows.append(gate)
+        await gate
+        reader: Reader = call.codec.reader(call.request)
+        return output(reader, call.shadow.leg, upstream="", fingerprint="", live=False, last_ns=1)
+
+    def event(self, kind: str, stream: int) -> None:
+        self.now_ns += 1
+
+        def say(event: Event) -> None:
+            self.channel._event(self.connection, event)
+
+        if stream not in self.connection.rpcs and kind in ("ask", "garbage"):
+            say(Opened(1, stream, "up", STREAM, "a", (), self.now_ns))
+        match kind:
+            case "ask" | "garbage":
+                raw = RAW if kind == "ask" else b"\xff\xff"
+                say(Received(1, stream, Message(Side.CLIENT, raw, self.now_ns, 0)))
+            case "chunk" | "final" | "noise":
+                raw = stream_message("t", kind == "final") if kind != "noise" else b"\xff\xff"
+                say(Received(1, stream, Message(Side.SERVER, raw, self.now_ns, 0)))
+            case "ok" | "error":
+                say(Closed(1, stream, 0 if kind == "ok" else 13, "", (), "", self.now_ns))
+            case "client" | "server" | "connection":
+                say(Closed(1, stream, -1, "", (), kind, self.now_ns))
+            case "elided" | "oversize" | "hpack":
+                say(Unobserved(1, stream, kind, self.now_ns))
+            case "off" | "on":
+                self.mirror.switch(kind == "on")
+            case "full" | "free":
+                self.room = kind == "free"
+            case "expire":
+                self.mirror.expire(self.now_ns - 3)
+            case "shadow":
+                for gate in [gate for gate in self.shadows if not gate.done()][:1]:
+                    gate.set_result(None)
+
+
+KINDS = (
+    "ask ask ask ask garbage chunk final final noise ok error client server connection elided oversize hpack"
+)
+KINDS += " off on on full free expire shadow shadow shadow shadow"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(KINDS.split()), st.sampled_from([1, 3])), max_size=50))
+def test_the_ledger_balances_after_every_event(events: list[tuple[str, int]]) -> None:
+    async def play() -> None:
+        stage = Play()
+        with patch.object(Call, "run", lambda call: stage.shadow(call)):
+            for kind, stream in events:
+                stage.event(kind, stream)
+                assert stage.observer.ledger.balanced
+                assert stage.observer.ledger.in_flight == len(stage.mirror.flights)
+                for _ in range(4):
+                    await asyncio.sleep(0)
+                    assert stage.observer.ledger.balanced
+            stage.channel._connections[1] = stage.connection
+            stage.channel.closed()
+            await stage.mirror.close()
+        assert stage.observer.ledger.balanced and stage.observer.ledger.in_flight == 0
+        assert stage.mirror.bytes == 0 and set(stage.observer._open.values()) == {0}
+        assert "internal" not in {**stage.observer.ledger.failed, **stage.observer.ledger.unobserved}
+
+    asyncio.run(play())
