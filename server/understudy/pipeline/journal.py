@@ -40,6 +40,9 @@ class Kind(IntEnum):
     """Pairs that were shed or lost: `tick outcome count` as text."""
 
 
+KINDS = frozenset(kind.value for kind in Kind)
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One thing given to the drift engine."""
@@ -143,7 +146,7 @@ def _entries(data: bytes) -> Iterator[tuple[Kind, bytes, int]]:
     while at + HEAD.size <= len(data):
         kind, size, check = HEAD.unpack_from(data, at)
         payload = data[at + HEAD.size : at + HEAD.size + size]
-        if len(payload) < size or zlib.crc32(payload) != check or kind not in Kind:
+        if len(payload) < size or zlib.crc32(payload) != check or kind not in KINDS:
             return
         at += HEAD.size + size
         yield Kind(kind), payload, at

@@ -1,0 +1,1 @@
+"""The composition root: processes, their sockets, their start, stop and restart."""

@@ -1,0 +1,196 @@
+"""Who serves: the rollback's decision carried out, the operator's switch, the latch and its release.
+
+Order matters and is always the same: latch on disk (fsync), relay told, observers told, said to everybody. What
+dies in between leaves the latch, and the latch wins at the next start.
+"""
+
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from understudy import latch, rollback
+from understudy.app import roster
+from understudy.app.process import LATCH, RECORD
+from understudy.config import Config
+from understudy.drift.tolerance import Tier
+from understudy.drift.verdict import State, Verdict
+from understudy.engine.upstream import probe
+from understudy.errors import UnderstudyError
+from understudy.pair import Leg
+from understudy.rollback import Action, Facts, RollbackState, Signal
+from understudy.service.lines import ask
+
+log = logging.getLogger(__name__)
+
+SETTLE_S = 2.0
+"""Mirroring pauses this long after a switch: the engines' load moves, and pairs from then compare nothing."""
+
+PROBE_S = 5.0
+
+
+@dataclass(slots=True)
+class Pilot:
+    """The primary and everything that changes it."""
+
+    config: Config
+    roster: dict[Leg, roster.Member]
+    changed: Callable[[], None]
+    """Called when observers must hear of a new state."""
+    clock: Callable[[], int] = time.time_ns
+    primary: Leg = Leg.BASELINE
+    state: RollbackState = field(default_factory=RollbackState)
+    settle_until_ns: int = 0
+    in_progress: bool = False
+    last: rollback.Decision | None = None
+    probed_ns: int | None = None
+    probe_error: str = ""
+
+    def __post_init__(self) -> None:
+        held = latch.read(self._latch)
+        self.primary = Leg(held.primary) if held else self.config.primary
+        self.state = replace(_remembered(self._memory), latched=held is not None)
+
+    @property
+    def _latch(self) -> Path:
+        return Path(self.config.state_dir) / LATCH
+
+    @property
+    def _memory(self) -> Path:
+        return Path(self.config.state_dir) / "rollback.json"
+
+    @property
+    def _relay(self) -> Path:
+        return Path(self.config.run_dir) / "relay.sock"
+
+    def held(self) -> latch.Latch | None:
+        """The latch in force."""
+        return latch.read(self._latch)
+
+    def blocked(self) -> tuple[str, ...]:
+        """What stands between the evidence and a rollback, by name."""
+        return tuple(self.last.blocked_by) if self.last else ()
+
+    async def consider(
+        self, verdicts: Sequence[Verdict], alerts: Sequence[str], healthy: bool | None, watermark_age_s: float | None
+    ) -> Signal | None:
+        """Decide on the newest verdicts and carry a rollback out; return the signal when the decision is new."""
+        sure = any(v.state is State.BREACH and v.tier is Tier.ROLLBACK for v in verdicts)
+        if sure and self.primary is Leg.CANDIDATE and not self.state.latched:
+            await self.look_at_baseline()
+        recorded = roster.read(Path(self.config.state_dir) / RECORD).get(Leg.BASELINE)
+        facts = Facts(
+            primary=self.primary,
+            candidate=self.roster[Leg.CANDIDATE].fingerprint,
+            target=self.roster[Leg.BASELINE].fingerprint,
+            recorded=recorded.fingerprint if recorded else "",
+            probed_ns=self.probed_ns,
+            control=self.config.mirror.control_share > 0,
+            aa_healthy=healthy,
+            watermark_age_s=watermark_age_s,
+            in_progress=self.in_progress,
+        )
+        now = self.clock()
+        decision = rollback.decide(verdicts, self.state, facts, now, self.config.rollback)
+        new = self.last is None or (decision.action, decision.reason, decision.blocked_by) != (
+            self.last.action,
+            self.last.reason,
+            self.last.blocked_by,
+        )
+        self.last = decision
+        state = rollback.after(self.state, decision, verdicts)
+        if state != self.state:
+            self._remember(state)
+        if decision.action is Action.ROLLBACK:
+            await self._move(Leg.BASELINE, f"rollback: {decision.detail}", tuple(alerts))
+            self._remember(rollback.rolled_back(self.state, self.clock()))
+        elif not new or decision.action is Action.NONE:
+            return None
+        target = self.roster[Leg.BASELINE].fingerprint if decision.action is Action.ROLLBACK else ""
+        return Signal(decision.action, decision.reason, tuple(alerts), now, target, decision.detail)
+
+    async def look_at_baseline(self) -> None:
+        """Ask the baseline a real question, and who it is."""
+        engine = self.config.engines.baseline
+        try:
+            if await probe(engine.address, engine.model, timeout_s=PROBE_S):
+                self.probed_ns, self.probe_error = self.clock(), ""
+            else:
+                self.probe_error = "answered without text"
+            self.roster[Leg.BASELINE] = await roster.ask(engine, PROBE_S)
+        except UnderstudyError as error:
+            self.probe_error = str(error)
+
+    async def switch(self, to: str) -> dict[str, Any]:
+        """The operator's switch.
+
+        Raises:
+            UnderstudyError: no such engine, a switch is under way, or the relay does not answer.
+        """
+        if to not in ("baseline", "candidate"):
+            raise UnderstudyError(f"switch: {to!r} is no engine: say baseline or candidate")
+        if self.in_progress:
+            raise UnderstudyError("switch: one is under way: wait for it to finish")
+        told = await self._move(Leg(to), "operator", ())
+        self._remember(rollback.rolled_back(self.state, self.clock()))
+        return told
+
+    async def rearm(self) -> dict[str, Any]:
+        """Release the latch: the configured primary serves again.
+
+        Raises:
+            UnderstudyError: nothing is latched, or the relay does not answer.
+        """
+        held = self.held()
+        if held is None:
+            raise UnderstudyError("rearm: nothing is latched")
+        latch.clear(self._latch)
+        self._remember(rollback.rearmed(self.state, self.clock()))
+        told = await self._tell(self.config.primary)
+        return {"released": held.reason, **told}
+
+    async def _move(self, to: Leg, reason: str, alerts: tuple[str, ...]) -> dict[str, Any]:
+        self.in_progress = True
+        try:
+            latch.write(self._latch, latch.Latch(to.value, reason, alerts, self.clock()))
+            return await self._tell(to)
+        finally:
+            self.in_progress = False
+
+    async def _tell(self, to: Leg) -> dict[str, Any]:
+        """Have the relay serve from `to`; the observers hear of it whether or not the relay answers."""
+        self.primary = to
+        self.settle_until_ns = self.clock() + int(SETTLE_S * 1e9)
+        try:
+            told = await ask(self._relay, {"op": "switch", "to": to.value})
+            log.warning("the relay serves new connections from %s", to)
+            return {"primary": to.value, "relay": told}
+        finally:
+            self.changed()
+
+    def _remember(self, state: RollbackState) -> None:
+        self.state = state
+        scratch = self._memory.with_suffix(".tmp")
+        with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump({"switched_ns": state.switched_ns, "held": sorted(state.held)}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.rename(self._memory)
+
+
+def _remembered(path: Path) -> RollbackState:
+    try:
+        told = json.loads(path.read_text())
+        held = frozenset((str(a), str(b), str(c)) for a, b, c in told["held"])
+        return RollbackState(switched_ns=told["switched_ns"], held=held)
+    except FileNotFoundError:
+        return RollbackState()
+    except (ValueError, KeyError, TypeError) as error:
+        log.warning("%s is damaged (%s): what the gate held is forgotten", path, error)
+        return RollbackState()
+
+

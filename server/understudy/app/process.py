@@ -1,0 +1,131 @@
+"""What each child of the supervisor runs: `python -m understudy.app.process NAME CONFIG [FD]`."""
+
+import asyncio
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+from understudy import latch, plugins
+from understudy.app import logs
+from understudy.errors import ConfigError
+from understudy.pair import Leg
+from understudy.supervise import watch_parent
+
+RECORD = "engines.json"
+LATCH = "latch.json"
+
+
+def relay(path: Path, fd: int) -> int:
+    """Pass bytes."""
+    from understudy.config import load
+    from understudy.relay import run
+
+    config = load(path)
+    return run(
+        replace(
+            config.relay,
+            listen=config.listen,
+            listen_fd=fd,
+            baseline=config.engines.baseline.address,
+            candidate=config.engines.candidate.address,
+            primary=config.primary.value,
+            latch=str(Path(config.state_dir) / LATCH),
+            run_dir=config.run_dir,
+        )
+    )
+
+
+def observer(path: Path) -> int:
+    """Rebuild requests, mirror them, publish pairs."""
+    from understudy.app import roster
+    from understudy.category import Categorizer
+    from understudy.codec.kserve import KServeCodec
+    from understudy.config import load
+    from understudy.drift.load import load as load_tolerances
+    from understudy.drift.tolerance import Tolerances
+    from understudy.mirror import Engine, Engines
+    from understudy.observe.process import run
+
+    config = load(path)
+    known = roster.read(Path(config.state_dir) / RECORD)
+    tolerances = load_tolerances(Path(config.tolerances)) if config.tolerances else Tolerances.default()
+    categorizers = [
+        cast(Categorizer, cast(type, made)())
+        for made in plugins.load("categorizers", config.categories.names).values()
+    ]
+    legs = {leg: Engine(member.address, member.fingerprint) for leg, member in known.items()}
+    run_dir = Path(config.run_dir)
+    return run(
+        replace(
+            config.observe,
+            socket=str(run_dir / "observer.sock"),
+            controller=f"unix:{run_dir / 'controller.sock'}",
+            tick_s=tolerances.tick_s,
+        ),
+        categorizers,
+        codecs=[KServeCodec(config.kserve)],
+        mirror=config.mirror,
+        engines=Engines(legs[Leg.BASELINE], legs[Leg.CANDIDATE], legs.get(Leg.CONTROL)),
+    )
+
+
+def analyzers(listen: str, names: tuple[str, ...] = ()) -> int:
+    """Score pairs behind AnalysisService."""
+    from understudy.score import Analyzer
+    from understudy.service.analysis import serve
+
+    chosen = names or tuple(plugins.available("analyzers"))
+    loaded = [cast(Analyzer, cast(type, made)()) for made in plugins.load("analyzers", chosen).values()]
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await serve(listen, loaded, stop)
+
+    asyncio.run(main())
+    return 0
+
+
+def controller(path: Path) -> int:
+    """Gather evidence and act on it."""
+    from understudy.app.controller import run
+    from understudy.config import load
+
+    return run(load(path))
+
+
+def primary(config_primary: Leg, state: Path) -> Leg:
+    """Who serves now: the latch wins over the config."""
+    held = latch.read(state / LATCH)
+    return Leg(held.primary) if held else config_primary
+
+
+def main() -> int:
+    """Run the child named on the command line."""
+    from understudy.cli import guarded
+
+    name, *rest = sys.argv[1:]
+    logs.configure(name)
+    watch_parent()
+
+    def child() -> None:
+        match name, rest:
+            case "relay", [config, fd]:
+                sys.exit(relay(Path(config), int(fd)))
+            case "observer", [config]:
+                sys.exit(observer(Path(config)))
+            case "analyzers", [listen, *names]:
+                sys.exit(analyzers(listen, tuple(names)))
+            case "controller", [config]:
+                sys.exit(controller(Path(config)))
+            case _:
+                raise ConfigError(f"no child process {name!r} {rest!r}")
+
+    return guarded(child)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

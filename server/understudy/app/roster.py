@@ -1,0 +1,125 @@
+"""Who the engines are: fingerprints and manifests, asked at the start and recorded beside the evidence.
+
+The record lets a restart go on when the shadow engine is gone, and tells a rollback whether what answers at the
+baseline's address is still the engine that was compared.
+"""
+
+import asyncio
+import json
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from understudy.config import Config, Engine
+from understudy.engine.upstream import describe
+from understudy.errors import ConfigError, EngineError
+from understudy.pair import Leg
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One engine as it described itself."""
+
+    address: str
+    fingerprint: str
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+
+
+Roster = Mapping[Leg, Member]
+
+
+def engines(config: Config) -> dict[Leg, Engine]:
+    """The engines the config names; without a control of its own, none."""
+    named = {Leg.BASELINE: config.engines.baseline, Leg.CANDIDATE: config.engines.candidate}
+    return named | ({Leg.CONTROL: config.engines.control} if config.engines.control else {})
+
+
+async def ask(engine: Engine, timeout_s: float) -> Member:
+    """Ask an engine who it is.
+
+    Raises:
+        EngineError: it does not answer or does not say.
+    """
+    manifest = Path(engine.manifest) if engine.manifest else None
+    described = await describe(engine.address, engine.model, timeout_s=timeout_s, manifest=manifest)
+    return Member(engine.address, described.fingerprint, described.manifest)
+
+
+async def gather(config: Config, primary: Leg, record: Path) -> Roster:
+    """Ask every engine, waiting up to engines.wait_s for those that must answer, and record the answers.
+
+    The primary must answer, and at a first start the other engine too; later its record will do.
+
+    Raises:
+        EngineError: an engine that must answer does not.
+        ConfigError: baseline and candidate are the same engine outside an A/A run.
+    """
+    known = read(record)
+    found: dict[Leg, Member] = {}
+
+    async def one(leg: Leg, engine: Engine) -> None:
+        patience = config.engines.wait_s if leg is primary or leg not in known else 2.0
+        deadline = asyncio.get_running_loop().time() + patience
+        while True:
+            left = deadline - asyncio.get_running_loop().time()
+            try:
+                found[leg] = await ask(engine, max(0.2, min(5.0, left)))
+                return
+            except EngineError as error:
+                if asyncio.get_running_loop().time() < deadline:
+                    await asyncio.sleep(0.2)
+                elif leg in known and leg is not primary:
+                    log.warning("engines.%s does not answer: going on with its record (%s)", leg, error)
+                    found[leg] = known[leg]
+                    return
+                else:
+                    raise EngineError(
+                        f"engines.{leg}.address {engine.address}: {error}; start that engine or correct the address"
+                    ) from error
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for leg, engine in engines(config).items():
+                group.create_task(one(leg, engine))
+    except* EngineError as failures:
+        raise failures.exceptions[0] from None
+    same = found[Leg.BASELINE].fingerprint == found[Leg.CANDIDATE].fingerprint
+    if same and not config.engines.allow_equal:
+        raise ConfigError(
+            f"engines: baseline ({config.engines.baseline.address}) and candidate "
+            f"({config.engines.candidate.address}) are the same engine (fingerprint "
+            f"{found[Leg.BASELINE].fingerprint[:12]}): correct an address, or set engines.allow_equal = true "
+            "for an A/A run"
+        )
+    write(record, found)
+    return found
+
+
+def read(record: Path) -> Roster:
+    """The recorded engines; empty when none were recorded."""
+    try:
+        told = json.loads(record.read_text())
+        return {Leg(leg): Member(m["address"], m["fingerprint"], m["manifest"]) for leg, m in told.items()}
+    except FileNotFoundError:
+        return {}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{record}: is damaged ({error}): remove it to have the engines asked anew") from error
+
+
+def write(record: Path, roster: Roster) -> None:
+    """Record the engines, whole or not at all."""
+    told = {
+        leg.value: {"address": m.address, "fingerprint": m.fingerprint, "manifest": dict(m.manifest)}
+        for leg, m in roster.items()
+    }
+    scratch = record.with_suffix(".tmp")
+    with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(told, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    scratch.rename(record)

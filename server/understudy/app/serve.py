@@ -1,0 +1,90 @@
+"""`understudy serve`: one command, one config, every process."""
+
+import asyncio
+import logging
+import signal
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from understudy.app import logs, process, roster
+from understudy.config import Config, load
+from understudy.errors import ConfigError, UnderstudyError
+from understudy.service.lines import ask
+from understudy.supervise import Child, Supervisor, bind
+
+log = logging.getLogger(__name__)
+
+
+def run(path: Path) -> int:
+    """Serve until SIGTERM or SIGINT; the exit code.
+
+    Raises:
+        UnderstudyError: something the operator must mend before it can start.
+    """
+    logs.configure("supervisor")
+    return asyncio.run(_serve(path.resolve()))
+
+
+async def _serve(path: Path) -> int:
+    config = load(path)
+    run_dir, state_dir = private(config.run_dir, "run_dir"), private(config.state_dir, "state_dir")
+    old_relay = await _old_relay(run_dir)
+    listening = bind(config.listen, beside=old_relay)
+    now = process.primary(config.primary, state_dir)
+    await roster.gather(config, now, state_dir / process.RECORD)
+    supervisor = Supervisor(children(config, path, listening.fileno()))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, supervisor.stop)
+    log.info("serving on %s, primary %s", config.listen, now)
+    await supervisor.run()
+    listening.close()
+    return 0
+
+
+def children(config: Config, path: Path, fd: int) -> list[Child]:
+    """The processes in the order of their start; they end in the reverse order."""
+    me = (sys.executable, "-m", "understudy.app.process")
+    sockets = analyzer_sockets(config)
+    relay_stop_s = config.relay.drain_max_s + 5
+    return [
+        *(
+            Child(f"analyzers-{number}", (*me, "analyzers", address, *config.analyzers.names))
+            for number, address in enumerate(sockets)
+        ),
+        Child("controller", (*me, "controller", str(path)), stop_s=15),
+        Child("observer", (*me, "observer", str(path))),
+        Child("relay", (*me, "relay", str(path), str(fd)), fds=(fd,), outlives=True, stop_s=relay_stop_s),
+    ]
+
+
+def analyzer_sockets(config: Config) -> list[str]:
+    """Addresses of the local analyzer workers."""
+    return [f"unix:{Path(config.run_dir) / f'analyzers-{n}.sock'}" for n in range(config.analyzers.workers)]
+
+
+def private(directory: str, key: str) -> Path:
+    """Make a directory that only we may enter.
+
+    Raises:
+        ConfigError: it cannot be made.
+    """
+    path = Path(directory)
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.chmod(0o700)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise ConfigError(f"{key}: {path} cannot be written ({error.strerror}): name another directory") from error
+    return path
+
+
+async def _old_relay(run_dir: Path) -> bool:
+    """Tell a relay whose supervisor died to finish its callers; True when there was one."""
+    with suppress(UnderstudyError):
+        await ask(run_dir / "relay.sock", {"op": "drain"}, timeout_s=2)
+        log.warning("a relay of an earlier supervisor still served: it finishes its callers and ends")
+        return True
+    return False

@@ -1,0 +1,182 @@
+"""The commands: thin, each imports what it runs only when it runs.
+
+Exit codes: 0 done; 1 a target of --strict was missed; 3 wrong use or an error of ours; 130 interrupted.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from understudy import __version__
+from understudy.errors import UnderstudyError
+
+app = typer.Typer(
+    name="understudy",
+    help="Rehearse a quantized engine against the full-precision one on live traffic, and roll back what breaks.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+RunDir = Annotated[
+    Path, typer.Option("--run-dir", help="run_dir of the running `understudy serve`.", envvar="UNDERSTUDY_RUN")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+SERVING = "Serve"
+COMPARING = "Compare"
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"understudy {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(rich_help_panel=SERVING)
+def serve(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The deployment; see docs/config.md.")],
+) -> None:
+    """Run the proxy with its observer, analyzers and controller until SIGTERM or Ctrl-C."""
+    from understudy.app.serve import run
+
+    raise typer.Exit(run(config))
+
+
+@app.command(rich_help_panel=SERVING)
+def check(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The file to check.")],
+    as_json: Json = False,
+) -> None:
+    """Say what is wrong with a config file and where, without starting anything."""
+    from understudy.app.check import run
+
+    raise typer.Exit(run(config, as_json=as_json))
+
+
+@app.command(rich_help_panel=SERVING)
+def status(run_dir: RunDir = Path("run"), as_json: Json = False) -> None:
+    """Show who serves, what is paired, which cells are in breach, and what is wrong with ourselves."""
+    from understudy.app.operate import status
+
+    raise typer.Exit(status(run_dir, as_json=as_json))
+
+
+@app.command(rich_help_panel=SERVING)
+def switch(
+    to: Annotated[str, typer.Option("--to", help="baseline or candidate.")],
+    run_dir: RunDir = Path("run"),
+    as_json: Json = False,
+) -> None:
+    """Make another engine the primary; latched on disk until `understudy rearm`."""
+    from understudy.app.operate import order
+
+    raise typer.Exit(order(run_dir, {"op": "switch", "to": to}, as_json=as_json))
+
+
+@app.command(rich_help_panel=SERVING)
+def mirror(
+    state: Annotated[str, typer.Argument(metavar="on|off", help="off stops every shadow call within a second.")],
+    run_dir: RunDir = Path("run"),
+    as_json: Json = False,
+) -> None:
+    """Switch mirroring off or on; callers are served all the same."""
+    from understudy.app.operate import order
+
+    if state not in ("on", "off"):
+        raise typer.BadParameter("say on or off", param_hint="state")
+    raise typer.Exit(order(run_dir, {"op": "mirror", "on": state == "on"}, as_json=as_json))
+
+
+@app.command(rich_help_panel=SERVING)
+def rearm(run_dir: RunDir = Path("run"), as_json: Json = False) -> None:
+    """Release the latch of a rollback: the configured primary serves again, watched as before."""
+    from understudy.app.operate import order
+
+    raise typer.Exit(order(run_dir, {"op": "rearm"}, as_json=as_json))
+
+
+@app.command(rich_help_panel=SERVING)
+def analyzers(
+    listen: Annotated[str, typer.Option("--listen", help="host:port or unix:PATH.")],
+    names: Annotated[str, typer.Option("--names", help="Comma-separated entry points; default: the shipped ones.")] = "",
+) -> None:
+    """Run analyzers behind AnalysisService, here or on a host of their own."""
+    from understudy.app.process import analyzers
+
+    raise typer.Exit(analyzers(listen, tuple(filter(None, names.split(",")))))
+
+
+@app.command(rich_help_panel=SERVING)
+def engine(
+    listen: Annotated[str, typer.Option("--listen", help="host:port (port 0: any) or unix:PATH.")],
+    quantization: Annotated[
+        str, typer.Option("--quantization", "-q", help="none, fp8, int8, int4, int3 or int2.")
+    ] = "none",
+    group_size: Annotated[
+        int | None, typer.Option("--group-size", help="Weights per scale; default: one scale per channel.")
+    ] = None,
+    manifest: Annotated[Path | None, typer.Option("--manifest", help="Write the engine's manifest here.")] = None,
+    threads: Annotated[int, typer.Option("--threads", help="CPU threads for the model.")] = 1,
+    max_batch: Annotated[int, typer.Option("--max-batch", help="Most requests generated at one time.")] = 32,
+) -> None:
+    """Serve the embedded language model over KServe v2 gRPC, as Triton's TensorRT-LLM backend appears."""
+    from understudy.engine.serve import run
+
+    raise typer.Exit(run(quantization, group_size, listen, manifest, threads=threads, max_batch=max_batch))
+
+
+@app.command(rich_help_panel=COMPARING)
+def demo(
+    quantization: Annotated[
+        str, typer.Option("--quantization", "-q", help="How the candidate is quantized: int3, int8, fp8, ...")
+    ] = "int3",
+    primary: Annotated[str, typer.Option("--primary", help="Who serves at first: candidate or baseline.")] = "candidate",
+    pairs: Annotated[int | None, typer.Option("--pairs", help="Most pairs to spend.")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Which prompts are drawn.")] = 0,
+    out: Annotated[Path, typer.Option("--out", help="Where summary and report go.")] = Path("out/demo"),
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 on an unmet target.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Two real engines, one proxy, real traffic: see a regression caught and rolled back, or a candidate certified."""
+    from understudy.app.demo import run
+
+    raise typer.Exit(
+        run(quantization, primary=primary, pairs=pairs, seed=seed, out=out, strict=strict, as_json=as_json)
+    )
+
+
+def main() -> None:
+    """The console script: errors an operator can mend are one line, never a traceback."""
+    sys.exit(guarded(app))
+
+
+def guarded(command: Callable[[], object]) -> int:
+    """Run a command; return its exit code."""
+    try:
+        command()
+    except UnderstudyError as error:
+        print(f"understudy: {error}", file=sys.stderr)
+        return 3
+    except KeyboardInterrupt:
+        return 130
+    except SystemExit as leave:
+        return leave.code if isinstance(leave.code, int) else 0 if leave.code is None else 1
+    return 0
+
+
+if __name__ == "__main__":
+    main()
