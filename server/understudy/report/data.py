@@ -42,6 +42,17 @@ class CellReport:
     trail: tuple[tuple[int, float, float], ...] = ()
     """(pairs so far, breach, certificate evidence), the latter two as shares of their log threshold."""
     reason: str = ""
+    """The drift engine's named reason; 'shown_only' is a metric that is never judged."""
+
+    @property
+    def judged(self) -> bool:
+        """False for a metric that is shown only."""
+        return self.reason != "shown_only"
+
+    @property
+    def words(self) -> str:
+        """The verdict as a person says it."""
+        return self.state.words if self.judged else "shown, not judged"
 
 
 @dataclass(frozen=True, slots=True)

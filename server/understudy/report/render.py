@@ -26,7 +26,7 @@ def ranked(cells: Sequence[CellReport]) -> list[CellReport]:
     return sorted(
         cells,
         key=lambda cell: (
-            ORDER[cell.state],
+            ORDER[cell.state] if cell.judged else len(ORDER),
             -((cell.low if cell.state == State.BREACH else cell.effect) or 0.0) / cell.tau,
             cell.slice,
             cell.metric,
@@ -46,11 +46,12 @@ def render(data: ReportData) -> str:
     slices = sorted({cell.slice for cell in cells}, key=lambda name: (name != "all", name))
     metrics = sorted({cell.metric for cell in cells})
     moving = sorted(
-        (cell for cell in cells if cell.trail),
+        (cell for cell in cells if cell.trail and cell.judged),
         key=lambda cell: (ORDER[cell.state], -max(point[1] for point in cell.trail)),
     )
     sure = sorted(
-        (cell for cell in cells if cell.trail), key=lambda cell: -max(point[2] for point in cell.trail)
+        (cell for cell in cells if cell.trail and cell.judged),
+        key=lambda cell: -max(point[2] for point in cell.trail),
     )
     return page.render(
         data=data,
@@ -58,7 +59,7 @@ def render(data: ReportData) -> str:
         slices=slices,
         metrics=metrics,
         grid={(cell.slice, cell.metric): cell for cell in cells},
-        counts={state: sum(cell.state == state for cell in cells) for state in State},
+        counts={state: sum(cell.state == state and cell.judged for cell in cells) for state in State},
         forest=plot.forest([cell for cell in cells if cell.votes][:FOREST]),
         forest_limit=FOREST,
         breach=plot.evidence(moving, 1),

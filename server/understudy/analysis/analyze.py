@@ -1,0 +1,256 @@
+"""From pairs at rest to verdicts: the categorizers, analyzers and drift engine that run live, over files.
+
+The input is one announced start of weight 1 with its budget of false alarms per run; pairs are taken in
+order, in ticks of 50. Requests lie in the files before anything is measured, so their slices are read in a
+first pass and every cell counts from its first vote.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+from understudy import plugins
+from understudy.analysis import outputs
+from understudy.analysis.inputs import Duplicates, Item, Seen, load
+from understudy.analysis.means import Means, Worsts, slices_of
+from understudy.analysis.notes import TICK_PAIRS, notes, provenance
+from understudy.analysis.result import Result, cell_report, headline, overall
+from understudy.capture.row import WITHHELD
+from understudy.category import Categorizer
+from understudy.drift.engine import Drift
+from understudy.drift.tolerance import Tolerances
+from understudy.drift.verdict import Change, Why, lane_key
+from understudy.drift.vote import FAILURE, UNSCORED, ballot
+from understudy.errors import ConfigError
+from understudy.pair import Pair, Stratum
+from understudy.report import State, write
+from understudy.score import Analyzer, Metric, Score, Sense
+
+TRAIL = 200
+"""Points of a cell's evidence that are kept."""
+
+Progress = Callable[[int, int], None]
+"""(pairs done, pairs in all)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to analyze."""
+
+    analyzers: tuple[str, ...] = ("refusal", "tone", "format", "agreement", "numbers", "language", "drift")
+    """Names of analyzer plugins."""
+    categorizers: tuple[str, ...] = ("declared", "language", "task", "length")
+    """Names of categorizer plugins; a pair's own categories stand."""
+    duplicates: Duplicates = Duplicates.ERROR
+    """What to do about an id that comes twice: error or suffix."""
+    absolute: bool = False
+    """Judge agreement without a control, against perfect agreement, as if the tolerance file said so."""
+
+
+def analyze(
+    paths: Sequence[str | Path],
+    out: Path | None = None,
+    settings: Settings | None = None,
+    tolerances: Tolerances | None = None,
+    progress: Progress = lambda done, total: None,
+) -> Result:
+    """Analyze pairs; with `out`, write scores.parquet, verdicts.jsonl, summary.json and report.html there.
+
+    Raises:
+        DataError: an input is broken.
+        PluginError: an analyzer or categorizer cannot be loaded.
+        ConfigError: `out` cannot be written.
+    """
+    settings, tolerances = settings or Settings(), tolerances or Tolerances.default()
+    if settings.absolute:
+        limits = {name: replace(limit, absolute=True) for name, limit in tolerances.metrics.items()}
+        tolerances = replace(tolerances, metrics=limits)
+    analyzers = [cast(Analyzer, cls()) for cls in _loaded("analyzers", settings.analyzers)]
+    categorizers = [cast(Categorizer, cls()) for cls in _loaded("categorizers", settings.categorizers)]
+    versions = ", ".join(f"{analyzer.name} {analyzer.version}" for analyzer in analyzers)
+    drift = Drift(tolerances, analyzers=versions, run=True, tick_s=float(TICK_PAIRS))
+    seen, coupled, lanes, slices = Seen(), set[bool](), dict[str, None](), dict[str, None]()
+    for item in load(paths, seen, settings.duplicates):
+        lanes[lane_key(item.pair.lane)] = None
+        coupled.add(item.pair.stratum is Stratum.COUPLED)
+        slices |= dict.fromkeys(slices_of(_categorized(item, categorizers)))
+    controls = seen.no_control < seen.pairs
+    declared = [metric for analyzer in analyzers for metric in analyzer.metrics]
+    names = _metrics(declared, coupled, controls, tolerances)
+    for lane in lanes:
+        drift.declare(lane, slices, names)
+
+    run = _Run(drift, analyzers, categorizers, _out(out), seen.pairs, progress)
+    try:
+        for index, item in enumerate(load(paths, Seen(), settings.duplicates)):
+            run.add(index, item)
+        run.close()
+    except BaseException:
+        if run.scores:
+            run.scores.abandon()
+        raise
+    result = run.result(
+        notes(seen, tolerances, run.votes, lanes), provenance(paths, tolerances, versions, lanes)
+    )
+    if out is not None:
+        outputs.write_text(out / "verdicts.jsonl", outputs.verdict_lines(result.changes, result.verdicts))
+        outputs.write_json(out / "summary.json", result.summary())
+        title = (
+            "Understudy: "
+            + ", ".join(Path(path).name for path in paths[:3])
+            + (" ..." if len(paths) > 3 else "")
+        )
+        write(result.report(title), out / "report.html")
+    return result
+
+
+class _Run:
+    """One pass over the pairs."""
+
+    def __init__(
+        self,
+        drift: Drift,
+        analyzers: Sequence[Analyzer],
+        categorizers: Sequence[Categorizer],
+        scores: outputs.Scores | None,
+        total: int,
+        progress: Progress,
+    ) -> None:
+        self.drift = drift
+        self.scores = scores
+        self.means, self.worsts = Means(), Worsts()
+        self.changes: list[Change] = []
+        self.votes = self.pairs = 0
+        self._analyzers, self._categorizers = analyzers, categorizers
+        self._total, self._progress = total, progress
+        self._prefix_safe = frozenset(m.name for a in analyzers for m in a.metrics if m.prefix_safe)
+        self._every = max(1, total // TICK_PAIRS // TRAIL)
+        self._trails: dict[tuple[str, str, str], list[tuple[int, float, float]]] = {}
+        self._clusters: set[bytes] = set()
+
+    def add(self, index: int, item: Item) -> None:
+        """Score one pair and cast its votes."""
+        from understudy.service.analysis import score
+
+        pair = _categorized(item, self._categorizers)
+        scores: Sequence[Score] = item.scores
+        if item.content:
+            scores = score(self._analyzers, pair)[0]
+        slices = slices_of(pair)
+        # The row's number is the clock: 50 pairs are a tick.
+        timed = replace(pair, admitted_ns=index * 1_000_000_000)
+        votes = ballot(timed, scores, self.drift.tolerances, prefix_safe=self._prefix_safe)
+        self.drift.add(votes)
+        self.means.add(slices, scores)
+        self.worsts.add(index, pair, votes, scores)
+        if self.scores:
+            self.scores.add(index, pair, slices, scores)
+        self._clusters.add(
+            hashlib.blake2b(pair.request.cluster.encode("utf-8", "replace"), digest_size=8).digest()
+        )
+        self.pairs = index + 1
+        if self.pairs % TICK_PAIRS == 0:
+            self._tick(index // TICK_PAIRS)
+
+    def _tick(self, tick: int) -> None:
+        self.changes += self.drift.close(tick)
+        self._progress(self.pairs, self._total)
+        if tick % self._every == 0 or self.pairs == self._total:
+            for v in self.drift.verdicts():
+                point = (self.pairs, v.evidence / v.threshold, v.certificate / v.certificate_threshold)
+                self._trails.setdefault((lane_key(v.lane), v.slice, v.metric), []).append(point)
+
+    def close(self) -> None:
+        """Count what the last, unfinished tick holds."""
+        if self.pairs % TICK_PAIRS:
+            self._tick((self.pairs - 1) // TICK_PAIRS)
+        self.votes = len(self._clusters)
+        if self.scores:
+            self.scores.close()
+
+    def result(self, notes: tuple[str, ...], provenance: tuple[tuple[str, str], ...]) -> Result:
+        """Everything, once."""
+        # Cells were declared for every metric; those that no pair ever touched say nothing.
+        verdicts = [v for v in self.drift.verdicts() if v.votes or v.coverage < 1.0 or v.reason is Why.SPREAD]
+        several = len({v.lane for v in verdicts}) > 1
+        first: dict[tuple[str, str, str], int] = {}
+        for change in self.changes:
+            v = change.verdict
+            if v.state == State.BREACH.value:
+                first.setdefault((lane_key(v.lane), v.slice, v.metric), v.votes)
+        cells = tuple(
+            cell_report(
+                v,
+                trail=self._trails.get((lane_key(v.lane), v.slice, v.metric), ()),
+                breached_at=first.get((lane_key(v.lane), v.slice, v.metric)),
+                prefix=f"{v.lane} " if several else "",
+            )
+            for v in verdicts
+        )
+        faults = self.drift.instrument_faults()
+        state = overall(cells, faulty=bool(faults))
+        if faults:
+            named = ", ".join(f"{slice_} {metric}" for _, slice_, metric in faults[:5])
+            notes = (f"The baseline differs from its own second reply beyond tolerance: {named}.", *notes)
+        return Result(
+            state=state,
+            headline=headline(state, cells),
+            pairs=self.pairs,
+            votes=self.votes,
+            cells=cells,
+            means=self.means.all(),
+            worst=self.worsts.of(cells),
+            verdicts=tuple(verdicts),
+            changes=tuple(self.changes),
+            notes=notes,
+            provenance=provenance,
+        )
+
+
+def _loaded(group: str, names: Sequence[str]) -> list[type]:
+    return [cast(type, cls) for cls in plugins.load(group, names).values()]
+
+
+def _categorized(item: Item, categorizers: Sequence[Categorizer]) -> Pair:
+    request = item.pair.request
+    if not item.content or not request.text or request.text == WITHHELD:
+        return item.pair  # nothing to tell a category from
+    known = dict(request.categories)
+    for categorizer in categorizers:
+        if categorizer.name not in known:
+            category = categorizer.categorize(request)
+            if category is not None:
+                known[categorizer.name] = category
+    return replace(item.pair, request=replace(request, categories=known))
+
+
+def _metrics(
+    declared: Sequence[Metric], coupled: set[bool], controls: bool, tolerances: Tolerances
+) -> tuple[str, ...]:
+    """Names of the cells' metrics that these pairs can have votes in."""
+    names = [FAILURE, UNSCORED]
+    for metric in declared:
+        against = [metric.name]
+        if metric.sense is Sense.BOTH:
+            names += [f"{metric.name}_gained", f"{metric.name}_lost"]
+            against = [f"{metric.name}_flip"]
+        elif metric.sense is Sense.BAD:
+            names.append(metric.name)
+            continue
+        for name in against:
+            for variant in [name + "_coupled"] * (True in coupled) + [name] * (False in coupled):
+                if controls or tolerances.limit(variant).absolute:
+                    names.append(variant)
+    return tuple(names)
+
+
+def _out(out: Path | None) -> outputs.Scores | None:
+    if out is None:
+        return None
+    try:
+        out.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return outputs.Scores(out)
+    except OSError as error:
+        raise ConfigError(f"{out}: {error.strerror}; give a directory that can be written") from None

@@ -1,0 +1,70 @@
+"""What a reader of the result has to know: assumptions, gaps, and what was run."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from understudy.analysis.inputs import Seen, files
+from understudy.drift.tolerance import Tolerances
+
+TICK_PAIRS = 50
+"""Pairs in a tick of an offline run."""
+
+
+def notes(seen: Seen, tolerances: Tolerances, votes: int, lanes: Mapping[str, None]) -> tuple[str, ...]:
+    """Assumptions and gaps, a sentence each."""
+    budget, repeated = tolerances.budget, seen.pairs - votes
+    said = [
+        f"The input is one announced start of weight 1: over the whole run at most {budget.page:g} false "
+        f"alarms are expected at the page tier, {budget.rollback:g} at the rollback tier.",
+        f"Pairs were taken in order, in ticks of {TICK_PAIRS}.",
+    ]
+    if seen.no_prompt:
+        said.append(
+            f"{seen.no_prompt:,} of {seen.pairs:,} pairs have no prompt: their id is their cluster, so pairs "
+            "of one conversation count as independent; what was asked for is judged by the replies alone."
+        )
+    if seen.suffixed:
+        said.append(f"Pairs whose id came before got a suffix, and share its one vote: {seen.suffixed:,}.")
+    if repeated:
+        said.append(f"Pairs that repeat a cluster count for coverage, not as votes: {repeated:,}.")
+    if seen.no_control == seen.pairs:
+        judged = any(limit.absolute for limit in tolerances.metrics.values())
+        said.append(
+            "No pair has a control reply: agreement is judged against perfect agreement where the tolerances "
+            "say absolute = true."
+            if judged
+            else "No pair has a control reply: agreement is shown, not judged. Record a control, or let the "
+            "tolerance file say absolute = true for a metric, to judge it against perfect agreement."
+        )
+    elif seen.no_control:
+        controlled = seen.pairs - seen.no_control
+        said.append(
+            f"{controlled:,} of {seen.pairs:,} pairs have a control reply; agreement is judged on those."
+        )
+    if seen.withheld:
+        said.append(f"Captured without content, so judged by their captured scores: {seen.withheld:,} pairs.")
+    if any(baseline == candidate for baseline, _, candidate in (lane.partition("..") for lane in lanes)):
+        said.append("A lane compares an engine with itself: it checks the instrument and gives no verdict.")
+    return tuple(said)
+
+
+def provenance(
+    paths: Sequence[str | Path], tolerances: Tolerances, versions: str, lanes: Mapping[str, None]
+) -> tuple[tuple[str, str], ...]:
+    """(name, value) of everything that decided the result."""
+    from importlib.metadata import version
+
+    rows = [("understudy", version("understudy")), ("analyzers", versions)]
+    for path in files(paths):
+        rows.append((f"input {path.name}", f"{path} ({_digest(path)})"))
+    rows.append(("tolerances", f"sha256 {tolerances.hash()}"))
+    rows += [("lane (baseline..candidate)", lane) for lane in lanes]
+    return tuple(rows)
+
+
+def _digest(path: Path) -> str:
+    if path.is_dir():
+        return f"{sum(1 for _ in path.iterdir())} files"
+    with path.open("rb") as file:
+        return "sha256 " + hashlib.file_digest(file, "sha256").hexdigest()

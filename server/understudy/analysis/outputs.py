@@ -1,0 +1,118 @@
+"""What an analysis leaves behind: scores.parquet, verdicts.jsonl, summary.json."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from understudy.drift.verdict import Change, Verdict
+from understudy.errors import ConfigError
+from understudy.pair import Lane, Leg, Pair
+from understudy.score import Score
+
+PART_ROWS = 100_000
+
+
+class Scores:
+    """Writes scores.parquet in parts, so that memory stays bounded, and joins them at the end."""
+
+    def __init__(self, out: Path) -> None:
+        self._path = out / "scores.parquet"
+        self._parts = out / ".scores"
+        self._rows: list[dict[str, Any]] = []
+        self._count = 0
+        shutil.rmtree(self._parts, ignore_errors=True)
+        self._parts.mkdir(mode=0o700, parents=True)
+
+    def add(self, index: int, pair: Pair, slices: Sequence[str], scores: Iterable[Score]) -> None:
+        """Take one pair's scores: a row for each metric."""
+        for score in scores:
+            self._rows.append(
+                {
+                    "pair": pair.id,
+                    "index": index,
+                    "cluster": pair.request.cluster,
+                    "slices": list(slices),
+                    "metric": score.metric,
+                    "sense": score.sense.value,
+                    **{leg.value: score.values.get(leg) for leg in Leg},
+                    **{f"{leg.value}_unscored": score.unscored.get(leg) for leg in Leg},
+                    "analyzer": score.analyzer,
+                    "version": score.version,
+                    "explanation": score.explanation,
+                }
+            )
+        if len(self._rows) >= PART_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        import polars as pl
+
+        text, whole = pl.String(), pl.Int64()
+        schema: dict[str, Any] = {"pair": text, "index": whole, "cluster": text, "slices": pl.List(text)}
+        schema |= {"metric": text, "sense": text} | {leg.value: pl.Float64() for leg in Leg}
+        schema |= {f"{leg.value}_unscored": text for leg in Leg}
+        schema |= {"analyzer": text, "version": text, "explanation": text}
+        frame = pl.DataFrame(self._rows, schema=schema, orient="row")
+        frame.write_parquet(self._parts / f"{self._count:06d}.parquet")
+        self._rows, self._count = [], self._count + 1
+
+    def close(self) -> None:
+        """Join the parts into one file, whole or not at all."""
+        import polars as pl
+
+        self._flush()
+        temporary = self._path.with_suffix(".tmp")
+        pl.scan_parquet(self._parts / "*.parquet").sink_parquet(temporary)
+        temporary.chmod(0o600)
+        temporary.replace(self._path)
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Leave nothing half-done behind."""
+        shutil.rmtree(self._parts, ignore_errors=True)
+
+
+def plain(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as JSON values; the lane as its two fingerprints."""
+    made: dict[str, Any] = {}
+    for item in fields(verdict):
+        value = getattr(verdict, item.name)
+        if isinstance(value, Lane):
+            value = {"baseline": value.baseline, "candidate": value.candidate}
+        made[item.name] = str(value) if item.name in ("state", "reason", "tier") else value
+    return made
+
+
+def verdict_lines(changes: Iterable[Change], verdicts: Iterable[Verdict]) -> str:
+    """A line for each change of state, then one for each cell as it ended; no clock in it."""
+    lines: list[dict[str, Any]] = [
+        {"type": "change", "was": str(c.was), "was_tier": str(c.was_tier), **plain(c.verdict)}
+        for c in changes
+    ]
+    ordered = sorted(verdicts, key=lambda v: (v.lane.baseline, v.lane.candidate, v.slice, v.metric))
+    lines += [{"type": "final", **plain(verdict)} for verdict in ordered]
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+
+
+def write_text(path: Path, text: str) -> None:
+    """A file that is there whole or not at all, readable by its owner.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(text)
+        temporary.replace(path)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; give a place that can be written") from None
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """As `write_text`, indented."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
