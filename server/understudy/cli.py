@@ -23,7 +23,8 @@ app = typer.Typer(
 )
 
 RunDir = Annotated[
-    Path, typer.Option("--run-dir", help="run_dir of the running `understudy serve`.", envvar="UNDERSTUDY_RUN")
+    Path,
+    typer.Option("--run-dir", help="run_dir of the running `understudy serve`.", envvar="UNDERSTUDY_RUN"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
@@ -48,7 +49,9 @@ def _options(
 
 @app.command(rich_help_panel=SERVING)
 def serve(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The deployment; see docs/config.md.")],
+    config: Annotated[
+        Path, typer.Argument(metavar="CONFIG.toml", help="The deployment; see docs/config.md.")
+    ],
 ) -> None:
     """Run the proxy with its observer, analyzers and controller until SIGTERM or Ctrl-C."""
     from understudy.app.serve import run
@@ -89,7 +92,9 @@ def switch(
 
 @app.command(rich_help_panel=SERVING)
 def mirror(
-    state: Annotated[str, typer.Argument(metavar="on|off", help="off stops every shadow call within a second.")],
+    state: Annotated[
+        str, typer.Argument(metavar="on|off", help="off stops every shadow call within a second.")
+    ],
     run_dir: RunDir = Path("run"),
     as_json: Json = False,
 ) -> None:
@@ -112,7 +117,9 @@ def rearm(run_dir: RunDir = Path("run"), as_json: Json = False) -> None:
 @app.command(rich_help_panel=SERVING)
 def analyzers(
     listen: Annotated[str, typer.Option("--listen", help="host:port or unix:PATH.")],
-    names: Annotated[str, typer.Option("--names", help="Comma-separated entry points; default: the shipped ones.")] = "",
+    names: Annotated[
+        str, typer.Option("--names", help="Comma-separated entry points; default: the shipped ones.")
+    ] = "",
 ) -> None:
     """Run analyzers behind AnalysisService, here or on a host of their own."""
     from understudy.app.process import analyzers
@@ -129,7 +136,9 @@ def engine(
     group_size: Annotated[
         int | None, typer.Option("--group-size", help="Weights per scale; default: one scale per channel.")
     ] = None,
-    manifest: Annotated[Path | None, typer.Option("--manifest", help="Write the engine's manifest here.")] = None,
+    manifest: Annotated[
+        Path | None, typer.Option("--manifest", help="Write the engine's manifest here.")
+    ] = None,
     threads: Annotated[int, typer.Option("--threads", help="CPU threads for the model.")] = 1,
     max_batch: Annotated[int, typer.Option("--max-batch", help="Most requests generated at one time.")] = 32,
 ) -> None:
@@ -144,7 +153,9 @@ def demo(
     quantization: Annotated[
         str, typer.Option("--quantization", "-q", help="How the candidate is quantized: int3, int8, fp8, ...")
     ] = "int3",
-    primary: Annotated[str, typer.Option("--primary", help="Who serves at first: candidate or baseline.")] = "candidate",
+    primary: Annotated[
+        str, typer.Option("--primary", help="Who serves at first: candidate or baseline.")
+    ] = "candidate",
     pairs: Annotated[int | None, typer.Option("--pairs", help="Most pairs to spend.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Which prompts are drawn.")] = 0,
     out: Annotated[Path, typer.Option("--out", help="Where summary and report go.")] = Path("out/demo"),

@@ -76,7 +76,11 @@ class Pilot:
         return tuple(self.last.blocked_by) if self.last else ()
 
     async def consider(
-        self, verdicts: Sequence[Verdict], alerts: Sequence[str], healthy: bool | None, watermark_age_s: float | None
+        self,
+        verdicts: Sequence[Verdict],
+        alerts: Sequence[str],
+        healthy: bool | None,
+        watermark_age_s: float | None,
     ) -> Signal | None:
         """Decide on the newest verdicts and carry a rollback out; return the signal when the decision is new."""
         sure = any(v.state is State.BREACH and v.tier is Tier.ROLLBACK for v in verdicts)
@@ -192,5 +196,3 @@ def _remembered(path: Path) -> RollbackState:
     except (ValueError, KeyError, TypeError) as error:
         log.warning("%s is damaged (%s): what the gate held is forgotten", path, error)
         return RollbackState()
-
-

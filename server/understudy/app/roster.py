@@ -108,7 +108,9 @@ def read(record: Path) -> Roster:
     except FileNotFoundError:
         return {}
     except (ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{record}: is damaged ({error}): remove it to have the engines asked anew") from error
+        raise ConfigError(
+            f"{record}: is damaged ({error}): remove it to have the engines asked anew"
+        ) from error
 
 
 def write(record: Path, roster: Roster) -> None:

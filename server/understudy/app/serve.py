@@ -77,7 +77,9 @@ def private(directory: str, key: str) -> Path:
         with tempfile.TemporaryFile(dir=path):
             pass
     except OSError as error:
-        raise ConfigError(f"{key}: {path} cannot be written ({error.strerror}): name another directory") from error
+        raise ConfigError(
+            f"{key}: {path} cannot be written ({error.strerror}): name another directory"
+        ) from error
     return path
 
 
