@@ -109,6 +109,7 @@ class Worsts:
     def of(self, cells: Sequence[CellReport]) -> tuple[Worst, ...]:
         """Those to show: of breached cells first, each pair once."""
         breached = [(c.slice, c.metric) for c in cells if c.state == State.BREACH]
+        breached.sort(key=lambda cell: cell[0] == ALL)  # the narrower slice says more
         others = [cell for cell in self._kept if cell[0] == ALL and cell not in breached]
         chosen: list[Worst] = []
         shown: set[str] = set()
