@@ -8,7 +8,7 @@ Legitimately repetitive texts (counting in words, lists, tables, code, verse ask
 needs *exact* repetition of a kind that those do not have.
 """
 
-# ruff: noqa: E501, RUF001 - word lists read better unbroken, and their letters are meant
+# ruff: noqa: RUF001 - word lists read better unbroken, and their letters are meant
 
 import re
 import zlib
@@ -33,6 +33,8 @@ SENTENCE = 24
 """Characters from which a sentence or line that comes back counts."""
 
 _RULER = re.compile(r"^[\s\-=_*.#~|+:·•─━═─]*$")
+_WORD = re.compile(r"[^\W\d_]+")
+_GAP = re.compile(r"[\s,;.!?*\"-]{1,4}(?:\d{1,4}[.)]\s{1,3})?")
 _UNIT = re.compile(r"[^.!?\n。！？]{4,600}[.!?\n。！？]")
 _SPILL = re.compile(
     r"<\|(?:im_start|im_end|endoftext|eot_id|start_header_id|user|assistant|system)\|>|\[/?INST\]|<</?SYS>>|<end_of_turn>|"
@@ -111,15 +113,16 @@ def dense(text: str) -> bool:
 
 def stammer(text: str) -> tuple[int, str] | None:
     """The same word many times in a row anywhere: (start, word)."""
-    last, run, start = "", 0, 0
-    for found in re.finditer(r"[^\W\d_]+", text):
+    last, run, start, end = "", 0, 0, 0
+    for found in _WORD.finditer(text):
         word = found.group()
-        if word == last:
+        if word == last and _GAP.fullmatch(text, end, found.start()):
             run += 1
             if run >= 8:
                 return start, word
         else:
             last, run, start = word, 1, found.start()
+        end = found.end()
     return None
 
 

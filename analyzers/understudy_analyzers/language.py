@@ -83,8 +83,8 @@ _HOW = re.compile(
     re.I,
 )
 _AGAINST = re.compile(
-    r"\b(?:from|not|mistakes?|errors?|word|meaning|mean|people|history|learn|class|speakers?)\b[^.\n]{0,14}$",
-    re.I,
+    r"\b(?:from|not)(?: the)? $|\b(?:mistakes?|errors?|word|meaning|mean|people|history|learn|class|speakers?)\b[^.\n]{0,14}$",
+    re.IGNORECASE,
 )
 _NOISE = re.compile(
     r"```[^`]{0,20000}(?:```|$)|`[^`\n]{1,200}`|https?://\S{1,400}|\S{1,80}@\S{1,80}|\$[^$\n]{1,200}\$|<[^<>\n]{1,120}>|"

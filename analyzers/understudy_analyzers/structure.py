@@ -1,7 +1,5 @@
 """The structure a reply has: JSON, code, tables, lists, choices, read without side effects and in bounded time."""
 
-# ruff: noqa: E501 - word lists read better unbroken, and their letters are meant
-
 import ast
 import json
 import re

@@ -7,6 +7,7 @@
 import re
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from hashlib import sha256
 from itertools import combinations
 from typing import TypedDict, Unpack
@@ -74,8 +75,8 @@ def a_pair(
 ) -> Pair:
     """A pair from texts: unless given, the candidate repeats the baseline and there is no control.
 
-    A side may be a whole `Output` (a failure, say). The id and cluster derive from the prompt, so that
-    distinct prompts are distinct votes and a test run twice builds equal pairs.
+    A side may be a whole `Output` (a failure, say), which is put on that leg. The id and cluster derive from
+    the prompt, so that distinct prompts are distinct votes and a test run twice builds equal pairs.
     """
     digest = sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     request = Request(
@@ -94,7 +95,7 @@ def a_pair(
     )
 
     def side(given: str | Output, leg: Leg) -> Output:
-        return an_output(given, leg=leg, finish=finish) if isinstance(given, str) else given
+        return an_output(given, leg=leg, finish=finish) if isinstance(given, str) else replace(given, leg=leg)
 
     left = side(baseline, Leg.BASELINE)
     fields.setdefault("lane", LANE)
@@ -178,11 +179,10 @@ def check_analyzer(
 ) -> None:
     """The conformance kit: raises AssertionError, naming the rule and the pair, on the first breach.
 
-    Rules: declared name, version and metrics; only declared metrics, once each, with the declared sense; values
-    in
-    [0, 1], never NaN, keyed by legs of the pair (AGREE: never by the baseline); spans inside the texts; equal
-    outputs score equally (AGREE: 1); the same pair scored twice, and by a second instance, gives the same
-    scores; never raises; no pair takes longer than `seconds`, 1 MB texts included.
+    Rules: declared name, version and metrics; only declared metrics, once each, with the declared sense;
+    values in [0, 1], never NaN, keyed by legs of the pair (AGREE: never by the baseline); spans inside the
+    texts; equal outputs score equally (AGREE: 1); the same pair scored twice, and by a second instance, gives
+    the same scores; never raises; no pair takes longer than `seconds`, 1 MB texts included.
 
     Args:
         analyzer: An instance; its class must be constructible without arguments for the second-instance rule,
