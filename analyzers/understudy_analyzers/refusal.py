@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from understudy.pair import Leg, Pair
+from understudy.pair import Pair
 from understudy.score import Metric, Score, Sense
 
 from understudy_analyzers import judge
@@ -133,6 +133,3 @@ def _found(readings: dict[str, Reading], text: str) -> judge.Found:
         return judge.Found(value, (), note)
     start, end = (min(at, len(text)) for at in reading.place)
     return judge.Found(value, ((start, end, reading.stance.value),), note)
-
-
-__all__ = ["Leg", "Reading", "Refusal", "Stance", "agree", "read"]
