@@ -25,12 +25,12 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
 @pytest.mark.parametrize("live", ["baseline", "candidate"])
 async def test_a_unary_call_becomes_a_pair_whichever_engine_is_live(stage: Stage, live: str) -> None:
     await stage.start(live)
-    await stage.infer("hello", (("x-understudy-category", "greeting"), ("authorization", "Bearer s")))
+    await stage.infer("hello", (("category", "greeting"), ("authorization", "Bearer s")))
     (pair,) = await stage.count(1)
     assert (pair.baseline.text, pair.candidate.text) == ("baseline says so", "candidate says so")
     assert (pair.baseline.live, pair.candidate.live) == (live == "baseline", live == "candidate")
     assert pair.request.text == "hello" and pair.request.method == INFER
-    assert pair.request.metadata == {"x-understudy-category": "greeting"}
+    assert pair.request.metadata == {"category": "greeting"}
     assert pair.request.route == stage.tee.address
     assert (str(pair.lane.baseline), str(pair.lane.candidate)) == ("b" * 64, "c" * 64)
     assert pair.tick == pair.admitted_ns // stage.settings.tick_ns

@@ -45,7 +45,7 @@ class Settings:
 
     cluster: tuple[str, ...] = ("x-understudy-cluster",)
     """Headers or request parameters that name the cluster, first present wins; lower case."""
-    metadata: tuple[str, ...] = ("x-understudy-category", "x-understudy-language", "x-understudy-task")
+    metadata: tuple[str, ...] = ("category", "x-understudy-category")
     """Headers and request parameters kept in `Request.metadata`; lower case, nothing else is kept."""
     conversation: str = "x-understudy-conversation"
     """Header or parameter that names the conversation; `sequence_id` is used without it."""
