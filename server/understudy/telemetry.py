@@ -1,0 +1,493 @@
+"""Names of every metric there is, and their way from one frozen `Reading` to Prometheus.
+
+Counts are kept by other processes and arrive as cumulative ledgers, so instruments are observable: at each
+scrape they read the latest `Reading`, which the controller replaces whole once a second. Only leg latency, a
+histogram, is recorded pair by pair. The OpenTelemetry API is all this needs; `set_up` alone, which the
+composition root calls, loads the SDK. `docs/metrics.md` is `table()` and a test holds it to that.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+from opentelemetry.metrics import CallbackOptions, Meter, Observation
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.metrics import MeterProvider
+    from prometheus_client import CollectorRegistry
+
+PREFIX = "understudy_"
+MAX_CELLS = 2000
+"""Cells exported; those in breach come first, and what is left out is counted in `understudy_cells_hidden`."""
+MAX_VALUES = 200
+"""Distinct values of any other label; the rest is summed under `_OTHER` (counters) or left out (gauges)."""
+OTHER = "_OTHER"
+
+LATENCY_BUCKETS = (
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+    30.0,
+    60.0,
+    120.0,
+    300.0,
+    600.0,
+)
+"""Seconds. OpenTelemetry's default stops at 10 s; a long generation takes minutes."""
+
+VERDICTS = ("BREACH", "WITHIN", "NOT_ENOUGH_EVIDENCE", "INSTRUMENT_FAULT")
+
+
+class Kind(StrEnum):
+    """Prometheus type."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class CellReading:
+    """One cell's figures."""
+
+    slice: str
+    metric: str
+    lane: str
+    """Short form."""
+    verdict: str
+    """One of `VERDICTS`."""
+    effect: float
+    evidence_ratio: float
+    """Breach evidence over its threshold: 1 = breach."""
+    coverage: float
+    votes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EngineReading:
+    """One engine as it describes itself."""
+
+    fingerprint: str
+    model: str = ""
+    quantization: str = ""
+    runtime: str = ""
+
+
+_Counts = Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All figures at one moment. Counts are cumulative since the controller's start; a restart resets them."""
+
+    version: str = ""
+    primary: str = ""
+    """baseline | candidate."""
+    latched: bool = False
+    mirror_on: bool = True
+    requests: int = 0
+    eligible: int = 0
+    paired: int = 0
+    in_flight: int = 0
+    shed: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """(stage, reason) -> count."""
+    failed: _Counts = field(default_factory=dict)
+    lost: _Counts = field(default_factory=dict)
+    skipped: _Counts = field(default_factory=dict)
+    unobserved: _Counts = field(default_factory=dict)
+    unscored: _Counts = field(default_factory=dict)
+    """By reason."""
+    late: int = 0
+    leg_errors: _Counts = field(default_factory=dict)
+    """By leg."""
+    observer_lag_s: float | None = None
+    relay_loop_lag_s: float | None = None
+    connections: int = 0
+    watermark_age_s: float | None = None
+    queue_items: _Counts = field(default_factory=dict)
+    queue_bytes: _Counts = field(default_factory=dict)
+    """By queue."""
+    cells: tuple[CellReading, ...] = ()
+    alerts_firing: _Counts = field(default_factory=dict)
+    """By alertname."""
+    engines: Mapping[str, EngineReading] = field(default_factory=dict)
+    """By leg."""
+    analyzer_seconds: _Counts = field(default_factory=dict)
+    scores: _Counts = field(default_factory=dict)
+    """By analyzer."""
+    notify_failures: _Counts = field(default_factory=dict)
+    notify_dropped: _Counts = field(default_factory=dict)
+    """By notifier."""
+    capture_bytes: int | None = None
+    """None: no capture configured."""
+    capture_pairs: int | None = None
+
+
+_Point = tuple[float, dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """One metric of the catalogue."""
+
+    name: str
+    """As exported, prefix and suffix included."""
+    kind: Kind
+    labels: tuple[str, ...]
+    doc: str
+    read: Callable[[Reading], Iterable[_Point]] | None = None
+    """None: recorded directly (leg latency)."""
+
+    @property
+    def base(self) -> str:
+        """The name to create the instrument with: Prometheus adds `_total` to counters."""
+        return self.name.removesuffix("_total") if self.kind is Kind.COUNTER else self.name
+
+
+def _one(get: Callable[[Reading], float | None]) -> Callable[[Reading], Iterable[_Point]]:
+    def read(reading: Reading) -> Iterator[_Point]:
+        value = get(reading)
+        if value is not None:
+            yield float(value), {}
+
+    return read
+
+
+def _by(
+    label: str, get: Callable[[Reading], _Counts], *, summed: bool = True
+) -> Callable[[Reading], Iterable[_Point]]:
+    def read(reading: Reading) -> Iterator[_Point]:
+        values = sorted(get(reading).items(), key=lambda item: -item[1])
+        for key, value in values[:MAX_VALUES]:
+            yield value, {label: key}
+        if summed and len(values) > MAX_VALUES:
+            yield sum(value for _, value in values[MAX_VALUES:]), {label: OTHER}
+
+    return read
+
+
+def _shed(reading: Reading) -> Iterator[_Point]:
+    for (stage, reason), value in sorted(reading.shed.items())[:MAX_VALUES]:
+        yield value, {"stage": stage, "reason": reason}
+
+
+def _shown(reading: Reading) -> list[CellReading]:
+    # The cells an alert may be about must not fall to the limit.
+    order = {name: place for place, name in enumerate(("BREACH", "INSTRUMENT_FAULT"))}
+    ranked = sorted(
+        reading.cells, key=lambda c: (order.get(c.verdict, 2), -c.evidence_ratio, c.slice, c.metric, c.lane)
+    )
+    return ranked[:MAX_CELLS]
+
+
+def _cell(get: Callable[[CellReading], float]) -> Callable[[Reading], Iterable[_Point]]:
+    def read(reading: Reading) -> Iterator[_Point]:
+        for cell in _shown(reading):
+            yield get(cell), {"slice": cell.slice, "metric": cell.metric, "lane": cell.lane}
+
+    return read
+
+
+def _verdicts(reading: Reading) -> Iterator[_Point]:
+    for cell in _shown(reading):
+        for state in VERDICTS:
+            yield (
+                float(cell.verdict == state),
+                {"slice": cell.slice, "metric": cell.metric, "lane": cell.lane, "state": state},
+            )
+
+
+def _primary(reading: Reading) -> Iterator[_Point]:
+    if reading.primary:
+        for leg in ("baseline", "candidate"):
+            yield float(reading.primary == leg), {"leg": leg}
+
+
+def _build(reading: Reading) -> Iterator[_Point]:
+    if reading.version:
+        yield 1.0, {"version": reading.version}
+
+
+def _engines(reading: Reading) -> Iterator[_Point]:
+    for leg, engine in sorted(reading.engines.items()):
+        yield (
+            1.0,
+            {
+                "leg": leg,
+                "fingerprint": engine.fingerprint,
+                "model": engine.model,
+                "quantization": engine.quantization,
+                "runtime": engine.runtime,
+            },
+        )
+
+
+_CELL = ("slice", "metric", "lane")
+_C, _G = Kind.COUNTER, Kind.GAUGE
+LATENCY = Instrument(
+    PREFIX + "leg_latency_seconds",
+    Kind.HISTOGRAM,
+    ("leg",),
+    "Time from sending a request on a leg to the end of its reply.",
+)
+
+_CATALOGUE: tuple[Instrument, ...] = tuple(
+    Instrument(PREFIX + name, kind, labels, doc, read)
+    for name, kind, labels, doc, read in (
+        ("requests_total", _C, (), "Requests seen by the observers.", _one(lambda r: r.requests)),
+        (
+            "eligible_total",
+            _C,
+            (),
+            "Requests due for mirroring: paired + shed + failed + lost + in flight, exactly.",
+            _one(lambda r: r.eligible),
+        ),
+        ("pairs_total", _C, (), "Requests that became a pair.", _one(lambda r: r.paired)),
+        ("in_flight", _G, (), "Eligible requests not resolved yet.", _one(lambda r: r.in_flight)),
+        (
+            "shed_total",
+            _C,
+            ("stage", "reason"),
+            "Eligible requests or pairs given up on purpose to stay within a bound.",
+            _shed,
+        ),
+        ("failed_total", _C, ("reason",), "No pair could be formed.", _by("reason", lambda r: r.failed)),
+        ("lost_total", _C, ("reason",), "Nobody knows what became of it.", _by("reason", lambda r: r.lost)),
+        (
+            "skipped_total",
+            _C,
+            ("reason",),
+            "Requests not eligible: method not opted in, not sampled, mirror off.",
+            _by("reason", lambda r: r.skipped),
+        ),
+        (
+            "unobserved_total",
+            _C,
+            ("reason",),
+            "Streams or connections that could not be parsed.",
+            _by("reason", lambda r: r.unobserved),
+        ),
+        (
+            "unscored_total",
+            _C,
+            ("reason",),
+            "Leg values an analyzer could not give.",
+            _by("reason", lambda r: r.unscored),
+        ),
+        ("late_total", _C, (), "Results that came after their tick was closed.", _one(lambda r: r.late)),
+        (
+            "leg_errors_total",
+            _C,
+            ("leg",),
+            "Replies of an engine that were errors.",
+            _by("leg", lambda r: r.leg_errors),
+        ),
+        (
+            "observer_lag_seconds",
+            _G,
+            (),
+            "Between a byte passing the relay and its parsing.",
+            _one(lambda r: r.observer_lag_s),
+        ),
+        (
+            "relay_loop_lag_seconds",
+            _G,
+            (),
+            "How late the relay's event loop ran a timer.",
+            _one(lambda r: r.relay_loop_lag_s),
+        ),
+        ("connections", _G, (), "Open connections of callers.", _one(lambda r: r.connections)),
+        (
+            "watermark_age_seconds",
+            _G,
+            (),
+            "Age of the oldest request that is not resolved.",
+            _one(lambda r: r.watermark_age_s),
+        ),
+        (
+            "queue_items",
+            _G,
+            ("queue",),
+            "Items waiting.",
+            _by("queue", lambda r: r.queue_items, summed=False),
+        ),
+        (
+            "queue_bytes",
+            _G,
+            ("queue",),
+            "Bytes waiting.",
+            _by("queue", lambda r: r.queue_bytes, summed=False),
+        ),
+        ("verdict", _G, (*_CELL, "state"), "1 for the state a cell is in, else 0.", _verdicts),
+        (
+            "effect",
+            _G,
+            _CELL,
+            "Mean paired difference since the lane's start; positive = the candidate is worse.",
+            _cell(lambda c: c.effect),
+        ),
+        (
+            "evidence_ratio",
+            _G,
+            _CELL,
+            "Evidence of a breach over its threshold: 1 = breach.",
+            _cell(lambda c: c.evidence_ratio),
+        ),
+        (
+            "coverage_ratio",
+            _G,
+            _CELL,
+            "Share of a cell's pairs that were scored.",
+            _cell(lambda c: c.coverage),
+        ),
+        ("votes", _G, _CELL, "Votes counted since the lane's start.", _cell(lambda c: c.votes)),
+        (
+            "cells_hidden",
+            _G,
+            (),
+            "Cells left out of this export by its limit.",
+            _one(lambda r: max(0, len(r.cells) - MAX_CELLS)),
+        ),
+        (
+            "alerts_firing",
+            _G,
+            ("alertname",),
+            "Alerts firing now.",
+            _by("alertname", lambda r: r.alerts_firing, summed=False),
+        ),
+        ("primary", _G, ("leg",), "1 for the engine that serves the callers, else 0.", _primary),
+        ("latch", _G, (), "1 after a rollback, until `understudy rearm`.", _one(lambda r: r.latched)),
+        ("mirror_on", _G, (), "0 when the kill switch is thrown.", _one(lambda r: r.mirror_on)),
+        ("build_info", _G, ("version",), "1.", _build),
+        (
+            "engine_info",
+            _G,
+            ("leg", "fingerprint", "model", "quantization", "runtime"),
+            "1; who answers on each leg.",
+            _engines,
+        ),
+        (
+            "analyzer_seconds_total",
+            _C,
+            ("analyzer",),
+            "Time analyzers spent scoring.",
+            _by("analyzer", lambda r: r.analyzer_seconds),
+        ),
+        ("scores_total", _C, ("analyzer",), "Scores given.", _by("analyzer", lambda r: r.scores)),
+        (
+            "notify_failures_total",
+            _C,
+            ("notifier",),
+            "Messages given up after all attempts.",
+            _by("notifier", lambda r: r.notify_failures),
+        ),
+        (
+            "notify_dropped_total",
+            _C,
+            ("notifier",),
+            "Alerts and signals pushed out of a full queue.",
+            _by("notifier", lambda r: r.notify_dropped),
+        ),
+        ("capture_bytes", _G, (), "Bytes captured on disk now.", _one(lambda r: r.capture_bytes)),
+        ("capture_pairs_total", _C, (), "Pairs captured.", _one(lambda r: r.capture_pairs)),
+    )
+)
+
+
+def catalogue() -> tuple[Instrument, ...]:
+    """Every metric that `/metrics` may export."""
+    return (*_CATALOGUE, LATENCY)
+
+
+def table() -> str:
+    """Return the catalogue as a Markdown table: the body of `docs/metrics.md`."""
+    rows = ["| metric | type | labels | meaning |", "|---|---|---|---|"]
+    for item in sorted(catalogue(), key=lambda i: i.name):
+        labels = ", ".join(f"`{label}`" for label in item.labels) or "-"
+        rows.append(f"| `{item.name}` | {item.kind} | {labels} | {item.doc} |")
+    return "\n".join(rows) + "\n"
+
+
+class Telemetry:
+    """The instruments on one meter. Replace `reading` whole; call `observe_leg` once per reply."""
+
+    def __init__(self, meter: Meter) -> None:
+        self.reading = Reading()
+        for item in _CATALOGUE:
+            assert item.read is not None
+            callback = self._callback(item.read)
+            if item.kind is Kind.COUNTER:
+                meter.create_observable_counter(item.base, [callback], description=item.doc)
+            else:
+                meter.create_observable_gauge(item.base, [callback], description=item.doc)
+        self._latency = meter.create_histogram(
+            LATENCY.base, description=LATENCY.doc, explicit_bucket_boundaries_advisory=LATENCY_BUCKETS
+        )
+
+    def observe_leg(self, leg: str, seconds: float) -> None:
+        """Count one reply's duration."""
+        self._latency.record(seconds, {"leg": leg})
+
+    def _callback(
+        self, read: Callable[[Reading], Iterable[_Point]]
+    ) -> Callable[[CallbackOptions], Iterable[Observation]]:
+        def observe(_options: CallbackOptions) -> Iterable[Observation]:
+            return [Observation(value, labels) for value, labels in read(self.reading)]
+
+        return observe
+
+
+class Exporter(Protocol):
+    """What serves `/metrics`."""
+
+    def __call__(self) -> tuple[bytes, str]:
+        """Return the exposition and its content type."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Prometheus:
+    """A set-up exporter: call it to render, `shutdown` it at the end."""
+
+    telemetry: Telemetry
+    registry: "CollectorRegistry"
+    provider: "MeterProvider"
+
+    def __call__(self) -> tuple[bytes, str]:
+        """Render the classic text format."""
+        from prometheus_client import generate_latest
+        from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+        return generate_latest(self.registry), CONTENT_TYPE_LATEST
+
+    def shutdown(self) -> None:
+        """Give the provider back."""
+        self.provider.shutdown()
+
+
+def set_up() -> Prometheus:
+    """Build meter provider, Prometheus exporter and instruments; for the composition root only."""
+    from opentelemetry.exporter.prometheus import PrometheusMetricReader
+    from opentelemetry.sdk.metrics import MeterProvider, ObservableGauge
+    from prometheus_client import CollectorRegistry
+
+    registry = CollectorRegistry(auto_describe=False)
+    reader = PrometheusMetricReader(
+        disable_target_info=True,
+        scope_info_enabled=False,
+        registry=registry,
+        # The SDK counts every label set there ever was and folds those beyond 2,000 into one; ours are bounded
+        # at each reading, but lanes come and go.
+        cardinality_limits={ObservableGauge: 1_000_000},
+    )
+    provider = MeterProvider([reader], shutdown_on_exit=False)
+    return Prometheus(Telemetry(provider.get_meter("understudy")), registry, provider)
