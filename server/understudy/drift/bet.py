@@ -68,7 +68,7 @@ def kl_inf(probabilities: Floats, tau: Floats, sign: int = 1) -> Floats:
     edge = sign * (VALUES[used][None, :] - tau[:, None])
     low = np.zeros(len(p))
     high = (1.0 - 1e-9) / (1.0 + sign * tau)
-    for _ in range(40):
+    for _ in range(28):
         middle = (low + high) / 2
         slope = (p * (edge / (1.0 + middle[:, None] * edge))).sum(axis=1)
         low, high = np.where(slope > 0, middle, low), np.where(slope > 0, high, middle)
@@ -124,7 +124,7 @@ def detectable(counts: Ints, tau: Floats, needed: Floats) -> Floats:
 
     low, high = np.zeros(len(p)), np.ones(len(p))
     possible = reaches(high)
-    for _ in range(16):
+    for _ in range(12):
         middle = (low + high) / 2
         found = reaches(middle)
         low, high = np.where(found, low, middle), np.where(found, middle, high)

@@ -255,10 +255,13 @@ class Booth:
         ts, ids, clusters, pairs, d, codes = (c[order] for c in (ts, ids, clusters, pairs, d, codes))
         cell = np.array([digest("\n".join(name)) for name in names], dtype=np.uint64)[ids]
 
-        first = np.sort(np.unique(mix(cell, pairs), return_index=True)[1])
-        self.counters["duplicate"] += len(ts) - len(first)
-        ts, ids, clusters, d, codes, cell = (c[first] for c in (ts, ids, clusters, d, codes, cell))
+        # Within its partition: what one owner counts must not depend on what another one has seen.
         parts = (clusters % np.uint64(self._partitions)).astype(np.int64)
+        one = mix(cell, mix(pairs, parts.astype(np.uint64)))
+        first = np.sort(np.unique(one, return_index=True)[1])
+        self.counters["duplicate"] += len(ts) - len(first)
+        ids, codes, parts = ids[first], codes[first], parts[first]
+        clusters, d, cell = clusters[first], d[first], cell[first]
         span = self._partitions
         rows = [(ids * span + parts) * CHANNELS + SCORED + codes]
 

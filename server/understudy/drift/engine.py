@@ -220,9 +220,8 @@ class Drift:
         return kept
 
     def _declare(self, names: Iterable[Name], tick: int) -> None:
-        new = [
-            n for n in names if n[2] != EVERY and n not in self._cells.index and n not in self._control.index
-        ]
+        cells, control = self._cells.index, self._control.index
+        new = [name for name in names if name not in cells and name not in control and name[2] != EVERY]
         if not new:
             return
         room = self._admitted([name for name in new if name[1] != OTHER])

@@ -1,0 +1,73 @@
+"""The tolerance file: what it says is checked, and a mistake names its field and the mend."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from understudy.drift.load import load
+from understudy.drift.tolerance import Tolerances
+from understudy.errors import ConfigError
+
+
+def test_the_rendered_defaults_read_back_the_same(tmp_path: Path) -> None:
+    default = Tolerances.default()
+    again = Tolerances.from_dict(tomllib.loads(default.render()))
+    assert again.hash() == default.hash()
+    path = tmp_path / "tolerances.toml"
+    path.write_text(default.render())
+    assert load(path).hash() == default.hash()
+
+
+def test_every_default_has_a_reason() -> None:
+    assert all(limit.reason for limit in Tolerances.default().metrics.values())
+
+
+def test_overrides_fall_back_in_order() -> None:
+    t = Tolerances.from_dict(
+        {
+            "metrics": {"task_agreement_coupled": {"tau": 0.01}, "mine": {"tau": 0.2}},
+            "slices": {"task=math": {"weight": 3, "tau": {"mine": 0.1}}},
+        }
+    )
+    assert t.tau("all", "task_agreement") == 0.03
+    assert t.tau("all", "task_agreement_coupled") == 0.01
+    assert t.tau("all", "numbers_coupled") == 0.03
+    assert (t.tau("task=math", "mine"), t.tau("all", "mine")) == (0.1, 0.2)
+    assert t.tau("all", "tone_flip") == t.tau("all", "tone_flip_coupled") == 0.05
+    assert (t.weight("task=math"), t.weight("all")) == (3.0, 1.0)
+    assert t.hash() != Tolerances.default().hash()
+
+
+@pytest.mark.parametrize(
+    ("data", "field"),
+    [
+        ({"metrics": {"failure": {"tau": 0}}}, "metrics.failure.tau"),
+        ({"metrics": {"failure": {"tau": 1}}}, "metrics.failure.tau"),
+        ({"metrics": {"failure": {"tau": float("nan")}}}, "metrics.failure.tau"),
+        ({"metrics": {"failure": {"tau": "1 %"}}}, "metrics.failure.tau"),
+        ({"metrics": {"failure": {"tau": True}}}, "metrics.failure.tau"),
+        ({"metrics": {"new": {}}}, "metrics.new.tau"),
+        ({"metrics": {"failure": {"tow": 0.1}}}, "metrics.failure.tow"),
+        ({"metrics": {"failure": 0.1}}, "metrics.failure"),
+        ({"slices": {"all": {"tau": {"failure": 2}}}}, "slices.all.tau.failure"),
+        ({"slices": {"all": {"weight": 0}}}, "slices.all.weight"),
+        ({"budget": {"page": -1}}, "budget.page"),
+        ({"budget": {"page": 0.001}}, "budget"),
+        ({"coverage": 0.2}, "coverage"),
+        ({"minimum_clusters": 1.5}, "minimum_clusters"),
+        ({"tick": 10}, "file.tick"),
+    ],
+)
+def test_a_mistake_is_one_line_naming_the_field(data: dict[str, object], field: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^tolerances: {field} ") as caught:
+        Tolerances.from_dict(data)
+    assert "\n" not in str(caught.value) and ";" in str(caught.value)
+
+
+def test_a_missing_or_broken_file_names_itself(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="does not exist"):
+        load(tmp_path / "none.toml")
+    broken = tmp_path / "broken.toml"
+    broken.write_text("tau = = 1")
+    with pytest.raises(ConfigError, match="is not TOML"):
+        load(broken)
