@@ -1,5 +1,6 @@
 """Assembles RPCs from the copied bytes of one connection."""
 
+from binascii import b2a_base64
 from typing import Final
 from urllib.parse import unquote
 
@@ -289,7 +290,16 @@ def _number(value: bytes) -> int:
 
 
 def _metadata(headers: Headers) -> Metadata:
-    return tuple((_text(name), _text(value)) for name, value in headers if name[:1] != b":")
+    return tuple(
+        (_text(name), _base64(value) if value[:1] == b"\0" and name[-4:] == b"-bin" else _text(value))
+        for name, value in headers
+        if name[:1] != b":"
+    )
+
+
+def _base64(value: bytes) -> str:
+    """A binary value as base64; grpc-core's "true binary metadata" sends it raw behind a zero byte."""
+    return b2a_base64(value[1:], newline=False).rstrip(b"=").decode("ascii")
 
 
 def _status(rpc: _Rpc) -> tuple[int, str]:
