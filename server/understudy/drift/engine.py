@@ -86,6 +86,11 @@ class Drift:
         """Length of a tick, seconds."""
         return self._tick_s
 
+    @property
+    def lanes(self) -> list[str]:
+        """Keys of the live lanes, instrument checks left out."""
+        return [lane for lane in sorted(self._lanes) if not _same(lane)]
+
     def tick_of(self, ts: float) -> int:
         """The tick of an admission time."""
         return int(ts // self._tick_s)

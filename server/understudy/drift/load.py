@@ -17,7 +17,7 @@ def load(path: Path) -> Tolerances:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(
-            f"tolerances: {path} does not exist; write it with `understudy tolerances show > {path}`"
+            f"tolerances: {path} does not exist; correct the path, or leave it out to use the defaults"
         ) from None
     except OSError as error:
         raise ConfigError(
