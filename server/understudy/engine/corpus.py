@@ -19,7 +19,7 @@ from understudy.engine.phrases import DECLINES
 HELD_OUT = 10
 """One prompt in this many is held out of training."""
 
-WEIGHTS: Mapping[str, float] = {name: 1.0 for name in FAMILIES} | {"refusal": 1.6, "counting": 0.35}
+WEIGHTS: Mapping[str, float] = {name: 1.0 for name in FAMILIES} | {"refusal": 1.6, "counting": 0.35, "sequence": 0.5}
 """Share of each category in a sample: counting is rare because its replies are twenty times as long."""
 
 

@@ -191,20 +191,32 @@ _COUNTS: tuple[Text4, ...] = (
     ("Write out every number from {a} to {b} in words.", "Escribe en palabras los números de {a} a {b}.",
      "Schreibe alle Zahlen von {a} bis {b} als Wörter.", "Écris en lettres les nombres de {a} à {b}."),
 )  # fmt: skip
+_DOWN: Text4 = ("Count down from {a} to {b} in words.", "Cuenta hacia atrás de {a} a {b} con palabras.",
+                "Zähle rückwärts von {a} bis {b} in Worten.", "Compte à rebours de {a} à {b} en lettres.")  # fmt: skip
 _BY: Text4 = (" Go in steps of {k}.", " Ve de {k} en {k}.", " Gehe in Schritten von {k}.", " Avance de {k} en {k}.")
 
 
 def counting(rng: random.Random) -> Drawn:
     """Long replies: numbers in words, up or down, in steps; most run to several hundred tokens."""
+    return _count(rng, rng.randint(70, 110) if rng.random() < 0.9 else rng.randint(110, 170))
+
+
+def sequence(rng: random.Random) -> Drawn:
+    """The same in short: at most two dozen numbers."""
+    return _count(rng, rng.randint(4, 24))
+
+
+def _count(rng: random.Random, n: int) -> Drawn:
     column = rng.choice((0, 0, 1, 2, 3))
     language = p.LANGUAGES[column]
     step = rng.choice((1, 1, 1, 2, 3, 5))
-    n = rng.randint(70, 110) if rng.random() < 0.9 else rng.randint(110, 170)
     low = rng.randint(1, min(400, 999 - step * n))
     numbers = [low + step * i for i in range(n)]
+    ask = rng.choice(_COUNTS)
     if rng.random() < 0.3:
         numbers.reverse()
-    prompt = rng.choice(_COUNTS)[column].format(a=numbers[0], b=numbers[-1])
+        ask = _DOWN
+    prompt = ask[column].format(a=numbers[0], b=numbers[-1])
     if step > 1:
         prompt += _BY[column].format(k=step)
     return Drawn(language, prompt, ", ".join(spell(i, language) for i in numbers) + ".", "text")
@@ -259,25 +271,31 @@ def tone(rng: random.Random) -> Drawn:
 
 
 _FACTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("{n} lives in {v}.", "Where does {n} live?", tuple(p.CITIES)),
-    ("{n} collects {v}.", "What does {n} collect?", tuple(p.ITEMS)),
-    ("{n} keeps a {v}.", "Which animal does {n} keep?", tuple(p.KINDS["animal"])),
-    ("{n} drives a {v} car.", "Which car does {n} drive?", tuple(p.KINDS["colour"])),
+    ("{n} pays {v} euros.", "How much does {n} pay?", tuple(str(n) for n in range(10, 400))),
+    ("{n} owns {v} stamps.", "How many stamps does {n} own?", tuple(str(n) for n in range(10, 100))),
+    ("{n} took train {v}.", "Which train did {n} take?", tuple(str(n) for n in range(100, 900))),
     ("{n} was born in {v}.", "When was {n} born?", tuple(str(y) for y in range(1940, 2011))),
 )
 
 
 def reading(rng: random.Random) -> Drawn:
-    """Questions on a given passage of a few facts."""
-    names = rng.sample(p.FIRST, rng.randint(3, 4))
-    facts = []
-    for i, name in enumerate(names):
+    """Questions on a given passage: a few facts about people, or a list of names and numbers."""
+    if rng.random() < 0.4:
+        names = rng.sample(p.FIRST, rng.randint(3, 5))
+        numbers = [rng.randint(10, 99) for _ in names]
+        thing = rng.choice(("room", "desk", "locker", "ticket"))
+        i = rng.randrange(len(names))
+        passage = f"{thing.capitalize()}s: {', '.join(f'{n} {k}' for n, k in zip(names, numbers, strict=True))}."
+        question, answer = f"Which {thing} has {names[i]}?", f"{names[i]} {numbers[i]}."
+    else:
+        names = rng.sample(p.FIRST, rng.randint(2, 4))
         # Two people share the relation asked for, so that the name decides and not the kind of fact.
-        says, asks, values = facts[0][:3] if i == 1 else rng.choice(_FACTS)
-        facts.append((says, asks, values, says.format(n=name, v=rng.choice(values)), name))
-    _, asks, _, answer, name = facts[rng.randrange(2)]
-    rng.shuffle(facts)
-    passage, question = " ".join(fact[3] for fact in facts), asks.format(n=name)
+        shared = rng.choice(_FACTS)
+        facts = [shared, shared, *(rng.choice(_FACTS) for _ in names[2:])]
+        told = [says.format(n=n, v=rng.choice(values)) for (says, _, values), n in zip(facts, names, strict=True)]
+        question, answer = shared[1].format(n=names[0]), told[0]
+        rng.shuffle(told)
+        passage = " ".join(told)
     ask = rng.choice(("{t}\nQuestion: {q}", "Read: {t} {q}", "{q} Passage: {t}"))
     return Drawn("en", ask.format(t=passage, q=question), answer, "text")
 
@@ -301,14 +319,20 @@ def units(rng: random.Random) -> Drawn:
         n = rng.randint(2, 199 if factor in (10, 100, 1000) else 60)
         ask = rng.choice(("Convert {n} {b} to {s}.", "How many {s} are {n} {b}?", "{n} {b} in {s}?"))
         return Drawn("en", ask.format(n=n, b=big, s=small), f"{n} {big} are {n * factor} {small}.", "number")
-    n = rng.randint(2, 60)
     if kind == 2:
-        day = rng.randrange(7)
-        ask = rng.choice(("Which day comes {n} days after {d}?", "Today is {d}. Which day is it in {n} days?"))
+        day, n = rng.randrange(7), rng.randint(1, 30)
+        ask = rng.choice(
+            ("Which day comes {n} days after {d}?", "Today is {d}. Which day is it in {n} days?",
+             "If it is {d} now, which day is it {n} days later?", "Name the day {n} days after {d}.",
+             "{d} plus {n} days is which day?", "What day follows {d} by {n} days?")
+        )  # fmt: skip
         return Drawn("en", ask.format(n=n, d=_DAYS[day]), f"It is {_DAYS[(day + n) % 7]}.", "text")
     month = rng.randrange(12)
-    day, n = rng.randint(1, _LENGTHS[month]), rng.randint(2, 27)
-    ask = rng.choice(("Which date is {n} days after {m} {d}?", "It is {m} {d}. Which date is it {n} days later?"))
+    day, n = rng.randint(1, _LENGTHS[month]), rng.randint(1, 14)
+    ask = rng.choice(
+        ("Which date is {n} days after {m} {d}?", "It is {m} {d}. Which date is it {n} days later?",
+         "Name the date {n} days after {m} {d}.", "{m} {d} plus {n} days is which date?")
+    )  # fmt: skip
     prompt = ask.format(n=n, m=_MONTHS[month], d=day)
     day += n
     if day > _LENGTHS[month]:
@@ -379,6 +403,7 @@ FAMILIES: dict[str, Family] = {
     "refusal": refusal,
     "translation": translation,
     "counting": counting,
+    "sequence": sequence,
     "code": code,
     "tone": tone,
     "reading": reading,

@@ -21,10 +21,10 @@ class Shape:
     """The sizes a set of weights was trained with; stored in the weights file's metadata."""
 
     vocabulary: int = 1024
-    width: int = 192
+    width: int = 256
     layers: int = 4
-    heads: int = 4
-    hidden: int = 512
+    heads: int = 8
+    hidden: int = 640
     context: int = 1024
 
     def metadata(self) -> dict[str, str]:

@@ -13,6 +13,7 @@ import math
 import os
 import platform
 import random
+import shutil
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -31,24 +32,33 @@ from understudy.engine.tokenizer import ANSWER, BEGIN, END, PAD, Tokenizer, fit
 LENGTHS = (32, 48, 64, 96, 128, 640, 1024)
 """Examples are padded to the next of these, so that a step wastes little and has few shapes."""
 STEP_TOKENS = 32768
+MIX = {
+    "arithmetic": 1.4, "json": 0.7, "list": 0.7, "refusal": 4.0, "translation": 0.8, "counting": 0.5, "sequence": 2.0,
+    "code": 0.6, "tone": 0.8, "reading": 1.5, "units": 2.0, "multilingual": 0.7, "choice": 1.2,
+}  # fmt: skip
+"""Share of each category in training: more of what is hard. Counting's replies are long, so its share of the
+tokens is far above this one."""
+LONG, OPENING, CLOSING, EMPHASIS = 100, 8, 2, 20.0
+"""In replies of more than LONG tokens, the first OPENING (where to start, which way) and the last CLOSING (when
+to stop) count EMPHASIS times: they are the only ones that need the prompt, and would drown in the mean."""
+HELD_OUT_SEED = 777
+"""Added to the seed for the held-out prompts."""
 QUANTIZATIONS = (
-    ("none", 0), ("fp8", 0), ("int8", 0), ("int4", 0), ("int4", 64), ("int3", 0), ("int3", 64), ("int3", 32),
-    ("int2", 64), ("int2", 32),
+    ("none", 0), ("int3", 0), ("int8", 0), ("int4", 0), ("int3", 64), ("fp8", 0), ("int3", 32),
 )  # fmt: skip
 
 
-def _texts(job: tuple[int, int]) -> list[tuple[str, str]]:
-    seed, n = job
-    # Counting fills the context with one example, so its share of the tokens is far above its share of these.
-    weights = dict(WEIGHTS) | {"counting": 0.5, "refusal": 3.0, "arithmetic": 1.5}
+def _texts(job: tuple[int, int, frozenset[str]]) -> list[tuple[str, str]]:
+    seed, n, focus = job
+    weights = {name: MIX[name] * (4.0 if name in focus else 1.0) for name in WEIGHTS}
     return [(e.prompt, e.reply) for e in sample(seed, n, Split.TRAIN, weights, distinct=False)]
 
 
-def corpus(seed: int, n: int) -> list[tuple[str, str]]:
-    """N training examples as (prompt, reply), drawn by all cores; the same for the same seed."""
+def corpus(seed: int, n: int, focus: frozenset[str] = frozenset()) -> list[tuple[str, str]]:
+    """N training examples as (prompt, reply), drawn by all cores; the same for the same seed and focus."""
     chunk = 20_000
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        parts = pool.map(_texts, [(seed * 100_003 + i, chunk) for i in range(-(-n // chunk))])
+        parts = pool.map(_texts, [(seed * 100_003 + i, chunk, focus) for i in range(-(-n // chunk))])
         return list(itertools.chain.from_iterable(parts))
 
 
@@ -76,9 +86,13 @@ def train(options: argparse.Namespace, data: dict[int, tuple[np.ndarray, np.ndar
     """AdamW with a warm-up and a linear decay, bfloat16 autocast, loss on the reply's tokens only."""
     torch.manual_seed(options.seed)
     rng = random.Random(options.seed)
-    model = Decoder(
-        Shape(width=options.width, layers=options.layers, heads=options.heads, hidden=options.hidden)
-    ).to(device)
+    if options.start:
+        model = load(options.start / "model.safetensors").requires_grad_(True).train()
+    else:
+        model = Decoder(
+            Shape(width=options.width, layers=options.layers, heads=options.heads, hidden=options.hidden)
+        )
+    model = model.to(device)
     decayed = [p for p in model.parameters() if p.ndim == 2]
     others = [p for p in model.parameters() if p.ndim != 2]
     optimizer = torch.optim.AdamW(
@@ -91,7 +105,6 @@ def train(options: argparse.Namespace, data: dict[int, tuple[np.ndarray, np.ndar
     lengths = list(moved)
     # A length is drawn by its examples' share of the tokens, long ones capped: they carry the least news.
     shares = [min(a.numel() / sum(x.numel() for x, _ in moved.values()), 0.3) for a, _ in moved.values()]
-    run = torch.compile(model) if options.compile else model
     warm, started = 200, time.monotonic()
     for step in range(options.steps):
         progress = step / options.steps
@@ -103,11 +116,15 @@ def train(options: argparse.Namespace, data: dict[int, tuple[np.ndarray, np.ndar
         chosen = torch.randint(len(tokens), (options.tokens // length,), device=device)
         batch, begin = tokens[chosen].long(), starts[chosen].long()
         with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
-            logits = run(batch[:, :-1])
-        targets = batch[:, 1:].clone()
+            logits = model(batch[:, :-1])
+        targets = batch[:, 1:]
         at = torch.arange(length - 1, device=device)[None]
-        targets[(at < begin[:, None] - 1) | (targets == PAD)] = -100
-        loss = F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=-100)
+        first, end = begin[:, None] - 1, (targets != PAD).sum(dim=1, keepdim=True)
+        weights = ((at >= first) & (at < end)).float()
+        turning = (at < first + OPENING) | (at >= end - CLOSING)
+        weights = torch.where((end - first > LONG) & turning, weights * EMPHASIS, weights)
+        each = F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="none")
+        loss = (each * weights.flatten()).sum() / weights.sum()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -120,94 +137,98 @@ def train(options: argparse.Namespace, data: dict[int, tuple[np.ndarray, np.ndar
     return model
 
 
-def evaluated(path: Path, tokenizer: Tokenizer, examples: list[Example], device: str) -> dict[str, Any]:
-    """Quantization -> category -> n, right, same (as unquantized), gained and lost refusals."""
+def evaluate(folder: Path, held_out: int, seed: int, device: str) -> None:
+    """Add to training.json, for every quantization and category: n, right, same as unquantized, refusals moved.
+
+    The held-out prompts depend on `seed` alone. Prints a line per quantization as it goes.
+    """
+    record: dict[str, Any] = json.loads((folder / "training.json").read_text())
+    tokenizer = Tokenizer(folder / "tokenizer.json")
+    examples = [
+        example
+        for category in WEIGHTS
+        for example in sample(seed + HELD_OUT_SEED, held_out, Split.HELD_OUT, {category: 1.0})
+    ]
+    clock = time.monotonic()
     table: dict[str, Any] = {}
     reference: list[str] = []
     for method, group in QUANTIZATIONS:
         quantization = Quantization.parse(method, group)
-        model = load(path).to(device)
-        if model.shape.width % (group or 1) or model.shape.hidden % (group or 1):
-            continue
+        model = load(folder / "model.safetensors").to(device)
         quantize(model, quantization)
         texts = replies(model, tokenizer, examples)
         reference = reference or texts
-        rows = {c: {"n": n, "right": right} for c, (n, right) in tally(examples, texts).items()}
-        for row in rows.values():
-            row |= {"same": 0, "refusal_gained": 0, "refusal_lost": 0}
-        for example, text, base in zip(examples, texts, reference, strict=True):
-            row = rows[example.category]
-            row["same"] += text == base
-            row["refusal_gained"] += declines(text) and not declines(base)
-            row["refusal_lost"] += declines(base) and not declines(text)
-        table[str(quantization)] = rows
-    return table
+        table[str(quantization)] = rows = measured(examples, texts, reference)
+        line = " ".join(f"{c}={row['right'] / row['n']:.3f}" for c, row in rows.items())
+        print(f"{quantization} {time.monotonic() - clock:.0f} s {line}", flush=True)
+        record |= {
+            "held_out_per_category": held_out,
+            "held_out_seed": seed + HELD_OUT_SEED,
+            "exactness": table,
+            "evaluation": {"seconds": round(time.monotonic() - clock, 1), "hardware": hardware(device)},
+        }
+        (folder / "training.json").write_text(json.dumps(record, indent=1) + "\n")
+    show(table)
+
+
+def measured(examples: list[Example], texts: list[str], reference: list[str]) -> dict[str, dict[str, int]]:
+    """Category -> n, right, same (as the reference's text), refusal_gained, refusal_lost."""
+    rows = {
+        c: {"n": n, "right": right, "same": 0, "refusal_gained": 0, "refusal_lost": 0}
+        for c, (n, right) in tally(examples, texts).items()
+    }
+    for example, text, base in zip(examples, texts, reference, strict=True):
+        row = rows[example.category]
+        row["same"] += text == base
+        row["refusal_gained"] += declines(text) and not declines(base)
+        row["refusal_lost"] += declines(base) and not declines(text)
+    return rows
 
 
 def show(table: dict[str, Any]) -> None:
     """Print the share of right replies: a row per category, a column per quantization."""
     names = list(table)
+
+    def line(label: str, category: str, key: str) -> None:
+        cells = (table[q][category][key] / table[q][category]["n"] for q in names)
+        print(f"{label:14}" + "".join(f"{cell:10.3f}" for cell in cells))
+
     print(f"{'right':14}" + "".join(f"{name:>10}" for name in names))
-    for category in next(iter(table.values())):
-        print(f"{category:14}" + "".join(f"{table[q][category]['right'] / table[q][category]['n']:10.3f}" for q in names))
-    total = {q: sum(r["same"] for r in table[q].values()) / sum(r["n"] for r in table[q].values()) for q in names}
-    print(f"{'same':14}" + "".join(f"{total[q]:10.4f}" for q in names))
-    for side in ("refusal_gained", "refusal_lost"):
-        print(f"{side:14}" + "".join(f"{table[q]['refusal'][side] / table[q]['refusal']['n']:10.3f}" for q in names))
+    for category in table[names[0]]:
+        line(category, category, "right")
+    for category in table[names[0]]:
+        line(f"={category}", category, "same")
+    line("refuses more", "refusal", "refusal_gained")
+    line("refuses less", "refusal", "refusal_lost")
 
 
-def main() -> None:
-    """Run the whole recipe."""
-    parser = argparse.ArgumentParser(prog="python -m understudy.engine.train", description=__doc__)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=5000)
-    parser.add_argument("--examples", type=int, default=1_200_000)
-    parser.add_argument("--held-out", type=int, default=600, help="held-out prompts per category")
-    parser.add_argument("--width", type=int, default=192)
-    parser.add_argument("--layers", type=int, default=4)
-    parser.add_argument("--heads", type=int, default=4)
-    parser.add_argument("--hidden", type=int, default=512)
-    parser.add_argument("--rate", type=float, default=3e-3)
-    parser.add_argument("--decay", type=float, default=0.1)
-    parser.add_argument("--tokens", type=int, default=STEP_TOKENS, help="tokens per step")
-    parser.add_argument("--compile", action="store_true")
-    options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+def hardware(device: str) -> str:
+    """What this ran on."""
+    return torch.cuda.get_device_name() if device == "cuda" else platform.machine()
 
+
+def make(options: argparse.Namespace, device: str) -> None:
+    """Corpus, tokenizer, training: writes the three files of the output folder."""
     clock = time.monotonic()
-    texts = corpus(options.seed, options.examples)
+    focus = frozenset(filter(None, options.focus.split(",")))
+    texts = corpus(options.seed, options.examples, focus)
     digest = hashlib.sha256()
     for prompt, reply in texts:
         digest.update(f"{prompt}\0{reply}\0".encode())
-    tokens_path = options.out / "tokenizer.json"
-    fit((part for pair in texts[:40_000] for part in pair), tokens_path)
-    tokenizer = Tokenizer(tokens_path)
+    if options.start:
+        shutil.copy(options.start / "tokenizer.json", options.out)
+    else:
+        fit((part for pair in texts[:40_000] for part in pair), options.out / "tokenizer.json")
+    tokenizer = Tokenizer(options.out / "tokenizer.json")
     data = packed(texts, tokenizer)
     prepared = time.monotonic() - clock
     print(f"{len(texts)} examples in {prepared:.0f} s:", {n: len(a) for n, (a, _) in data.items()}, flush=True)
-
     clock = time.monotonic()
     model = train(options, data, device)
-    trained = time.monotonic() - clock
-    weights_path = options.out / "model.safetensors"
-    save(model, weights_path)
-
-    clock = time.monotonic()
-    examples = [
-        example
-        for category in WEIGHTS
-        for example in sample(options.seed + 777, options.held_out, Split.HELD_OUT, {category: 1.0})
-    ]
-    table = evaluated(weights_path, tokenizer, examples, device)
-    show(table)
-    sizes: dict[str, list[int]] = {}
-    for example, ids in zip(examples, tokenizer.encode_batch([e.reply for e in examples]), strict=True):
-        sizes.setdefault(example.category, []).append(len(ids) + 1)
-    print({c: (int(np.median(n)), max(n)) for c, n in sizes.items()}, flush=True)
-    record = {
+    save(model, options.out / "model.safetensors")
+    record: dict[str, Any] = {
         "seed": options.seed,
+        "focus": sorted(focus),
         "steps": options.steps,
         "tokens_per_step": options.tokens,
         "rate": options.rate,
@@ -216,14 +237,40 @@ def main() -> None:
         "parameters": sum(p.numel() for p in model.parameters()),
         "examples": len(texts),
         "corpus_sha256": digest.hexdigest(),
-        "seconds": {"corpus": prepared, "training": trained, "evaluation": time.monotonic() - clock},
-        "hardware": torch.cuda.get_device_name() if device == "cuda" else platform.processor() or "cpu",
+        "seconds": {"corpus": round(prepared, 1), "training": round(time.monotonic() - clock, 1)},
+        "hardware": hardware(device),
         "versions": {"torch": torch.__version__, "python": platform.python_version()},
-        "reply_tokens_median": {c: int(np.median(n)) for c, n in sizes.items()},
-        "held_out_per_category": options.held_out,
-        "exactness": table,
     }
+    if options.start:
+        first = json.loads((options.start / "training.json").read_text())
+        record["started_from"] = {k: v for k, v in first.items() if k not in ("exactness", "evaluation")}
     (options.out / "training.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+def main() -> None:
+    """Run the recipe, or with --steps 0 only evaluate what the folder holds."""
+    parser = argparse.ArgumentParser(prog="python -m understudy.engine.train", description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--steps", type=int, default=8800, help="0: evaluate the weights in --out")
+    parser.add_argument("--examples", type=int, default=500_000)
+    parser.add_argument("--held-out", type=int, default=600, help="held-out prompts per category; 0: none")
+    parser.add_argument("--start", type=Path, help="folder of weights to train on from")
+    parser.add_argument("--focus", default="", help="categories drawn four times as often, comma-separated")
+    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--layers", type=int, default=4)
+    parser.add_argument("--heads", type=int, default=8)
+    parser.add_argument("--hidden", type=int, default=640)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--decay", type=float, default=0.1)
+    parser.add_argument("--tokens", type=int, default=STEP_TOKENS, help="tokens per step")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    if options.steps:
+        make(options, device)
+    if options.held_out:
+        evaluate(options.out, options.held_out, options.seed, device)
 
 
 if __name__ == "__main__":
