@@ -6,7 +6,7 @@ mend. Relative paths are taken from the config file's directory.
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
@@ -15,13 +15,15 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from understudy import alert, rollback
 from understudy.capture.parquet import Settings as Capture
+from understudy.codec import Settings as KServe
 from understudy.errors import ConfigError
 from understudy.mirror.admission import Settings as Mirror
+from understudy.notify.dispatch import Settings as Patience
 from understudy.notify.webhook import Settings as Webhook
 from understudy.observe.settings import Settings as Observe
 from understudy.pair import Leg
 from understudy.relay.settings import Settings as Relay
-from understudy.web.settings import Settings as Web
+from understudy.web.app import Settings as Web
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,8 @@ class Categories:
 
     names: tuple[str, ...] = ("declared", "language", "task", "length")
     """Entry points of the group understudy.categorizers."""
+    expected: tuple[str, ...] = ()
+    """Slices known beforehand, e.g. "language=es": their very first votes count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,8 @@ class Notify:
     """One line per alert in our own log."""
     webhook: tuple[Webhook, ...] = ()
     """Receivers of Alertmanager-shaped webhooks."""
+    patience: Patience = field(default_factory=Patience)
+    """Retries and queue of each receiver."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +116,7 @@ class Config:
     announce: str = ""
     """Name of the change that this start is, e.g. "rollout 42": gives its evidence a head start."""
     relay: Relay = field(default_factory=Relay)
+    kserve: KServe = field(default_factory=KServe)
     mirror: Mirror = field(default_factory=Mirror)
     observe: Observe = field(default_factory=Observe)
     categories: Categories = field(default_factory=Categories)
@@ -121,10 +128,15 @@ class Config:
     notify: Notify = field(default_factory=Notify)
     web: Web = field(default_factory=Web)
 
+    def capture_settings(self) -> Capture:
+        """The capture's settings, its directory taken from the state directory."""
+        assert self.capture is not None
+        return replace(self.capture, directory=str(Path(self.state_dir) / self.capture.directory))
+
 
 DERIVED = {
     "relay": ("listen", "listen_fd", "baseline", "candidate", "primary", "latch", "run_dir"),
-    "observe": (),
+    "observe": ("socket", "controller", "tick_s"),
 }
 """Keys of a room's settings that follow from others and may not be set beside them."""
 
@@ -154,8 +166,8 @@ def parse(data: Mapping[str, Any], path: Path = Path("config")) -> Config:
     """
     for section, names in DERIVED.items():
         table = data.get(section)
-        for name in names if isinstance(table, Mapping) else ():
-            if name in table:
+        for name in names:
+            if isinstance(table, Mapping) and name in table:
                 raise ConfigError(
                     f"{path}: {section}.{name}: follows from the other keys: remove it (listen, primary, "
                     "engines.*.address, run_dir and state_dir say it)"

@@ -17,7 +17,7 @@ def configure(process: str, level: int = logging.INFO) -> None:
                 structlog.stdlib.ExtraAdder(),
                 structlog.processors.TimeStamper(fmt="iso", key="ts"),
                 structlog.processors.format_exc_info,
-                lambda _logger, _name, event: event | {"process": process},
+                lambda _logger, _name, event: {**event, "process": process},
             ],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,

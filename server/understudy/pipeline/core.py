@@ -6,19 +6,20 @@ so a batch that comes again after a crash finds its pairs counted.
 """
 
 import asyncio
+import json
 import logging
 import struct
 from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Protocol
 
 from understudy.drift.engine import Drift
-from understudy.drift.verdict import Change, lane_key
-from understudy.drift.vote import ALL, EVERY, Resolution, Vote, ballot
+from understudy.drift.verdict import Change
+from understudy.drift.vote import ALL, EVERY, FAILURE, UNSCORED, Resolution, Vote, ballot
 from understudy.pair import Pair
 from understudy.pipeline.journal import Entry, Journal, Kind
 from understudy.pipeline.ledger import Books
-from understudy.score import Score
+from understudy.score import Metric, Score, Sense
 from understudy.service.convert import pair_from_proto, pair_to_proto, score_from_proto, score_to_proto
 from understudy.v1 import analysis_pb2, pairs_pb2, values_pb2
 
@@ -130,6 +131,10 @@ class Pipeline:
         """Tell the engine of an announced change, from the next tick on; told before, it changes nothing."""
         self._append(Entry(Kind.ANNOUNCED, marker.encode()))
 
+    def declare(self, lane: str, slices: Sequence[str], metrics: Sequence[str]) -> None:
+        """Name cells before their first vote, so that this vote counts."""
+        self._append(Entry(Kind.DECLARED, json.dumps([lane, list(slices), list(metrics)]).encode()))
+
     def due(self, now_ns: int) -> int:
         """Return the last tick that may be closed: resolved by the watermark and scored, or out of grace."""
         late = (now_ns - self._grace_ns) // self._tick_ns - 1
@@ -176,6 +181,8 @@ class Pipeline:
             self._vote(*_unpack(entry.payload), entry)
         elif entry.kind is Kind.ANNOUNCED:
             self.drift.announce(entry.payload.decode())
+        elif entry.kind is Kind.DECLARED:
+            self.drift.declare(*json.loads(entry.payload))
         elif entry.kind is Kind.MISSING:
             tick, outcome, count = entry.payload.decode().split()
             self._miss(int(tick), outcome, int(count))
@@ -202,19 +209,29 @@ class Pipeline:
 
     def _miss(self, tick: int, outcome: str, count: int) -> None:
         """Rows for missing pairs of which nothing but their number is known: they count in slice `all`."""
-        for lane in self.lanes():
+        for lane in sorted(self.drift.lanes):
             ids = [f"{outcome}-{tick}-{number}" for number in range(count)]
             ts = tick * self.drift.tick_s
             self.drift.add(Vote(ts, ALL, EVERY, i, lane=lane, outcome=outcome, pair_id=i) for i in ids)
-
-    def lanes(self) -> list[str]:
-        """Keys of the lanes with evidence."""
-        return sorted({lane_key(verdict.lane) for verdict in self.drift.verdicts()})
 
     def close(self) -> None:
         """Snapshot and release the journal."""
         self._compact()
         self._journal.close()
+
+
+def cell_metrics(metrics: Iterable[Metric]) -> list[str]:
+    """Names of the cells' metrics that scores of these metrics may have votes in."""
+    names = [FAILURE, UNSCORED]
+    for metric in metrics:
+        match metric.sense:
+            case Sense.BAD:
+                names.append(metric.name)
+            case Sense.BOTH:
+                names += [metric.name + end for end in ("_gained", "_lost", "_flip", "_flip_coupled")]
+            case Sense.AGREE:
+                names += [metric.name, metric.name + "_coupled"]
+    return names
 
 
 async def _all(jobs: Sequence[asyncio.Future[None]]) -> None:

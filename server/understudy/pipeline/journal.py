@@ -36,6 +36,8 @@ class Kind(IntEnum):
     """The number of a tick that was closed, as decimal text."""
     ANNOUNCED = 3
     """The name of an announced change."""
+    DECLARED = 5
+    """Cells named before their first vote: JSON [lane, [slices], [metrics]]."""
     MISSING = 4
     """Pairs that were shed or lost: `tick outcome count` as text."""
 

@@ -46,6 +46,11 @@ class Pool:
         self.lost_pairs = 0
 
     @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Every metric the workers may score; empty until one has described itself."""
+        return tuple(metric for _, _, metric in self._metrics)
+
+    @property
     def queued(self) -> int:
         """Pairs not yet sent to a worker."""
         return len(self._waiting)

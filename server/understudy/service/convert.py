@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 
+from understudy.alert import Alert
+from understudy.drift.verdict import Verdict
 from understudy.pair import Category, Finish, Lane, Leg, Output, Pair, Request, Sampling
+from understudy.rollback import Signal
 from understudy.score import Score, Sense, Span
 from understudy.v1 import values_pb2 as pb
 
@@ -194,4 +197,56 @@ def _output_from(message: pb.Output) -> Output:
         in_flight_at_send=message.in_flight_at_send,
         cancelled_by=message.cancelled_by,
         truncated_by=message.truncated_by,
+    )
+
+
+def verdict_to_proto(verdict: Verdict) -> pb.Verdict:
+    """Return the message of a verdict."""
+    return pb.Verdict(
+        slice=verdict.slice,
+        metric=verdict.metric,
+        lane=pb.Lane(baseline=verdict.lane.baseline, candidate=verdict.lane.candidate),
+        state=verdict.state.value,
+        reason=verdict.reason.value,
+        votes=verdict.votes,
+        effect=verdict.effect,
+        low=verdict.low,
+        high=verdict.high,
+        evidence=verdict.evidence,
+        threshold=verdict.threshold,
+        tier=str(verdict.tier),
+        tau=verdict.tau,
+        tick=verdict.tick,
+        more_pairs=verdict.more_pairs,
+        tolerances=verdict.tolerances,
+        severity=verdict.severity,
+        clusters=verdict.clusters,
+        coverage=verdict.coverage,
+        unscored=verdict.unscored,
+        mde=verdict.mde,
+    )
+
+
+def alert_to_proto(alert: Alert) -> pb.Alert:
+    """Return the message of an alert."""
+    return pb.Alert(
+        fingerprint=alert.fingerprint,
+        name=alert.name,
+        state=alert.state.value,
+        severity=alert.severity.value,
+        labels=dict(alert.labels),
+        annotations=dict(alert.annotations),
+        starts_ns=alert.starts_ns,
+        ends_ns=alert.ends_ns,
+    )
+
+
+def signal_to_proto(signal: Signal) -> pb.Signal:
+    """Return the message of a signal."""
+    return pb.Signal(
+        action=signal.action.value,
+        reason=signal.reason.value,
+        alerts=signal.alerts,
+        issued_ns=signal.issued_ns,
+        target=signal.target,
     )

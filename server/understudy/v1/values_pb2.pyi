@@ -556,6 +556,11 @@ class Verdict(_message.Message):
     TICK_FIELD_NUMBER: _builtins.int
     MORE_PAIRS_FIELD_NUMBER: _builtins.int
     TOLERANCES_FIELD_NUMBER: _builtins.int
+    SEVERITY_FIELD_NUMBER: _builtins.int
+    CLUSTERS_FIELD_NUMBER: _builtins.int
+    COVERAGE_FIELD_NUMBER: _builtins.int
+    UNSCORED_FIELD_NUMBER: _builtins.int
+    MDE_FIELD_NUMBER: _builtins.int
     slice: _builtins.str
     metric: _builtins.str
     state: _builtins.str
@@ -572,6 +577,11 @@ class Verdict(_message.Message):
     tick: _builtins.int
     more_pairs: _builtins.int
     tolerances: _builtins.str
+    severity: _builtins.int
+    clusters: _builtins.int
+    coverage: _builtins.float
+    unscored: _builtins.float
+    mde: _builtins.float
     @_builtins.property
     def lane(self) -> Global___Lane: ...
     def __init__(
@@ -593,13 +603,23 @@ class Verdict(_message.Message):
         tick: _builtins.int = ...,
         more_pairs: _builtins.int | None = ...,
         tolerances: _builtins.str = ...,
+        severity: _builtins.int = ...,
+        clusters: _builtins.int = ...,
+        coverage: _builtins.float = ...,
+        unscored: _builtins.float = ...,
+        mde: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_more_pairs", b"_more_pairs", "lane", b"lane", "more_pairs", b"more_pairs"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_mde", b"_mde", "_more_pairs", b"_more_pairs", "lane", b"lane", "mde", b"mde", "more_pairs", b"more_pairs"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_more_pairs", b"_more_pairs", "effect", b"effect", "evidence", b"evidence", "high", b"high", "lane", b"lane", "low", b"low", "metric", b"metric", "more_pairs", b"more_pairs", "reason", b"reason", "slice", b"slice", "state", b"state", "tau", b"tau", "threshold", b"threshold", "tick", b"tick", "tier", b"tier", "tolerances", b"tolerances", "votes", b"votes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_mde", b"_mde", "_more_pairs", b"_more_pairs", "clusters", b"clusters", "coverage", b"coverage", "effect", b"effect", "evidence", b"evidence", "high", b"high", "lane", b"lane", "low", b"low", "mde", b"mde", "metric", b"metric", "more_pairs", b"more_pairs", "reason", b"reason", "severity", b"severity", "slice", b"slice", "state", b"state", "tau", b"tau", "threshold", b"threshold", "tick", b"tick", "tier", b"tier", "tolerances", b"tolerances", "unscored", b"unscored", "votes", b"votes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__mde: _TypeAlias = _typing.Literal["mde"]  # noqa: Y015
+    _WhichOneofArgType__mde: _TypeAlias = _typing.Literal["_mde", b"_mde"]  # noqa: Y015
     _WhichOneofReturnType__more_pairs: _TypeAlias = _typing.Literal["more_pairs"]  # noqa: Y015
     _WhichOneofArgType__more_pairs: _TypeAlias = _typing.Literal["_more_pairs", b"_more_pairs"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mde) -> _WhichOneofReturnType__mde | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__more_pairs) -> _WhichOneofReturnType__more_pairs | None: ...
 
 Global___Verdict: _TypeAlias = Verdict  # noqa: Y015
