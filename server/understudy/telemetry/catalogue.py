@@ -1,21 +1,10 @@
-"""Names of every metric there is, and their way from one frozen `Reading` to Prometheus.
+"""Every metric: its name, its labels, and how it is read from a `Reading`."""
 
-Counts are kept by other processes and arrive as cumulative ledgers, so instruments are observable: at each
-scrape they read the latest `Reading`, which the controller replaces whole once a second. Only leg latency, a
-histogram, is recorded pair by pair. The OpenTelemetry API is all this needs; `set_up` alone, which the
-composition root calls, loads the SDK. `docs/metrics.md` is `table()` and a test holds it to that.
-"""
-
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
 
-from opentelemetry.metrics import CallbackOptions, Meter, Observation
-
-if TYPE_CHECKING:
-    from opentelemetry.sdk.metrics import MeterProvider
-    from prometheus_client import CollectorRegistry
+from understudy.telemetry.reading import VERDICTS, CellReading, Counts, Reading
 
 PREFIX = "understudy_"
 MAX_CELLS = 2000
@@ -23,28 +12,6 @@ MAX_CELLS = 2000
 MAX_VALUES = 200
 """Distinct values of any other label; the rest is summed under `_OTHER` (counters) or left out (gauges)."""
 OTHER = "_OTHER"
-
-LATENCY_BUCKETS = (
-    0.005,
-    0.01,
-    0.025,
-    0.05,
-    0.1,
-    0.25,
-    0.5,
-    1.0,
-    2.5,
-    5.0,
-    10.0,
-    30.0,
-    60.0,
-    120.0,
-    300.0,
-    600.0,
-)
-"""Seconds. OpenTelemetry's default stops at 10 s; a long generation takes minutes."""
-
-VERDICTS = ("BREACH", "WITHIN", "NOT_ENOUGH_EVIDENCE", "INSTRUMENT_FAULT")
 
 
 class Kind(StrEnum):
@@ -55,84 +22,7 @@ class Kind(StrEnum):
     HISTOGRAM = "histogram"
 
 
-@dataclass(frozen=True, slots=True)
-class CellReading:
-    """One cell's figures."""
-
-    slice: str
-    metric: str
-    lane: str
-    """Short form."""
-    verdict: str
-    """One of `VERDICTS`."""
-    effect: float
-    evidence_ratio: float
-    """Breach evidence over its threshold: 1 = breach."""
-    coverage: float
-    votes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class EngineReading:
-    """One engine as it describes itself."""
-
-    fingerprint: str
-    model: str = ""
-    quantization: str = ""
-    runtime: str = ""
-
-
-_Counts = Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """All figures at one moment. Counts are cumulative since the controller's start; a restart resets them."""
-
-    version: str = ""
-    primary: str = ""
-    """baseline | candidate."""
-    latched: bool = False
-    mirror_on: bool = True
-    requests: int = 0
-    eligible: int = 0
-    paired: int = 0
-    in_flight: int = 0
-    shed: Mapping[tuple[str, str], float] = field(default_factory=dict)
-    """(stage, reason) -> count."""
-    failed: _Counts = field(default_factory=dict)
-    lost: _Counts = field(default_factory=dict)
-    skipped: _Counts = field(default_factory=dict)
-    unobserved: _Counts = field(default_factory=dict)
-    unscored: _Counts = field(default_factory=dict)
-    """By reason."""
-    late: int = 0
-    leg_errors: _Counts = field(default_factory=dict)
-    """By leg."""
-    observer_lag_s: float | None = None
-    relay_loop_lag_s: float | None = None
-    connections: int = 0
-    watermark_age_s: float | None = None
-    queue_items: _Counts = field(default_factory=dict)
-    queue_bytes: _Counts = field(default_factory=dict)
-    """By queue."""
-    cells: tuple[CellReading, ...] = ()
-    alerts_firing: _Counts = field(default_factory=dict)
-    """By alertname."""
-    engines: Mapping[str, EngineReading] = field(default_factory=dict)
-    """By leg."""
-    analyzer_seconds: _Counts = field(default_factory=dict)
-    scores: _Counts = field(default_factory=dict)
-    """By analyzer."""
-    notify_failures: _Counts = field(default_factory=dict)
-    notify_dropped: _Counts = field(default_factory=dict)
-    """By notifier."""
-    capture_bytes: int | None = None
-    """None: no capture configured."""
-    capture_pairs: int | None = None
-
-
-_Point = tuple[float, dict[str, str]]
+Point = tuple[float, dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +34,7 @@ class Instrument:
     kind: Kind
     labels: tuple[str, ...]
     doc: str
-    read: Callable[[Reading], Iterable[_Point]] | None = None
+    read: Callable[[Reading], Iterable[Point]] | None = None
     """None: recorded directly (leg latency)."""
 
     @property
@@ -153,8 +43,8 @@ class Instrument:
         return self.name.removesuffix("_total") if self.kind is Kind.COUNTER else self.name
 
 
-def _one(get: Callable[[Reading], float | None]) -> Callable[[Reading], Iterable[_Point]]:
-    def read(reading: Reading) -> Iterator[_Point]:
+def _one(get: Callable[[Reading], float | None]) -> Callable[[Reading], Iterable[Point]]:
+    def read(reading: Reading) -> Iterator[Point]:
         value = get(reading)
         if value is not None:
             yield float(value), {}
@@ -163,9 +53,9 @@ def _one(get: Callable[[Reading], float | None]) -> Callable[[Reading], Iterable
 
 
 def _by(
-    label: str, get: Callable[[Reading], _Counts], *, summed: bool = True
-) -> Callable[[Reading], Iterable[_Point]]:
-    def read(reading: Reading) -> Iterator[_Point]:
+    label: str, get: Callable[[Reading], Counts], *, summed: bool = True
+) -> Callable[[Reading], Iterable[Point]]:
+    def read(reading: Reading) -> Iterator[Point]:
         values = sorted(get(reading).items(), key=lambda item: -item[1])
         for key, value in values[:MAX_VALUES]:
             yield value, {label: key}
@@ -175,7 +65,7 @@ def _by(
     return read
 
 
-def _shed(reading: Reading) -> Iterator[_Point]:
+def _shed(reading: Reading) -> Iterator[Point]:
     for (stage, reason), value in sorted(reading.shed.items())[:MAX_VALUES]:
         yield value, {"stage": stage, "reason": reason}
 
@@ -189,15 +79,15 @@ def _shown(reading: Reading) -> list[CellReading]:
     return ranked[:MAX_CELLS]
 
 
-def _cell(get: Callable[[CellReading], float]) -> Callable[[Reading], Iterable[_Point]]:
-    def read(reading: Reading) -> Iterator[_Point]:
+def _cell(get: Callable[[CellReading], float]) -> Callable[[Reading], Iterable[Point]]:
+    def read(reading: Reading) -> Iterator[Point]:
         for cell in _shown(reading):
             yield get(cell), {"slice": cell.slice, "metric": cell.metric, "lane": cell.lane}
 
     return read
 
 
-def _verdicts(reading: Reading) -> Iterator[_Point]:
+def _verdicts(reading: Reading) -> Iterator[Point]:
     for cell in _shown(reading):
         for state in VERDICTS:
             yield (
@@ -206,18 +96,18 @@ def _verdicts(reading: Reading) -> Iterator[_Point]:
             )
 
 
-def _primary(reading: Reading) -> Iterator[_Point]:
+def _primary(reading: Reading) -> Iterator[Point]:
     if reading.primary:
         for leg in ("baseline", "candidate"):
             yield float(reading.primary == leg), {"leg": leg}
 
 
-def _build(reading: Reading) -> Iterator[_Point]:
+def _build(reading: Reading) -> Iterator[Point]:
     if reading.version:
         yield 1.0, {"version": reading.version}
 
 
-def _engines(reading: Reading) -> Iterator[_Point]:
+def _engines(reading: Reading) -> Iterator[Point]:
     for leg, engine in sorted(reading.engines.items()):
         yield (
             1.0,
@@ -240,7 +130,7 @@ LATENCY = Instrument(
     "Time from sending a request on a leg to the end of its reply.",
 )
 
-_CATALOGUE: tuple[Instrument, ...] = tuple(
+READ: tuple[Instrument, ...] = tuple(
     Instrument(PREFIX + name, kind, labels, doc, read)
     for name, kind, labels, doc, read in (
         ("requests_total", _C, (), "Requests seen by the observers.", _one(lambda r: r.requests)),
@@ -405,7 +295,7 @@ _CATALOGUE: tuple[Instrument, ...] = tuple(
 
 def catalogue() -> tuple[Instrument, ...]:
     """Every metric that `/metrics` may export."""
-    return (*_CATALOGUE, LATENCY)
+    return (*READ, LATENCY)
 
 
 def table() -> str:
@@ -415,79 +305,3 @@ def table() -> str:
         labels = ", ".join(f"`{label}`" for label in item.labels) or "-"
         rows.append(f"| `{item.name}` | {item.kind} | {labels} | {item.doc} |")
     return "\n".join(rows) + "\n"
-
-
-class Telemetry:
-    """The instruments on one meter. Replace `reading` whole; call `observe_leg` once per reply."""
-
-    def __init__(self, meter: Meter) -> None:
-        self.reading = Reading()
-        for item in _CATALOGUE:
-            assert item.read is not None
-            callback = self._callback(item.read)
-            if item.kind is Kind.COUNTER:
-                meter.create_observable_counter(item.base, [callback], description=item.doc)
-            else:
-                meter.create_observable_gauge(item.base, [callback], description=item.doc)
-        self._latency = meter.create_histogram(
-            LATENCY.base, description=LATENCY.doc, explicit_bucket_boundaries_advisory=LATENCY_BUCKETS
-        )
-
-    def observe_leg(self, leg: str, seconds: float) -> None:
-        """Count one reply's duration."""
-        self._latency.record(seconds, {"leg": leg})
-
-    def _callback(
-        self, read: Callable[[Reading], Iterable[_Point]]
-    ) -> Callable[[CallbackOptions], Iterable[Observation]]:
-        def observe(_options: CallbackOptions) -> Iterable[Observation]:
-            return [Observation(value, labels) for value, labels in read(self.reading)]
-
-        return observe
-
-
-class Exporter(Protocol):
-    """What serves `/metrics`."""
-
-    def __call__(self) -> tuple[bytes, str]:
-        """Return the exposition and its content type."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Prometheus:
-    """A set-up exporter: call it to render, `shutdown` it at the end."""
-
-    telemetry: Telemetry
-    registry: "CollectorRegistry"
-    provider: "MeterProvider"
-
-    def __call__(self) -> tuple[bytes, str]:
-        """Render the classic text format."""
-        from prometheus_client import generate_latest
-        from prometheus_client.exposition import CONTENT_TYPE_LATEST
-
-        return generate_latest(self.registry), CONTENT_TYPE_LATEST
-
-    def shutdown(self) -> None:
-        """Give the provider back."""
-        self.provider.shutdown()
-
-
-def set_up() -> Prometheus:
-    """Build meter provider, Prometheus exporter and instruments; for the composition root only."""
-    from opentelemetry.exporter.prometheus import PrometheusMetricReader
-    from opentelemetry.sdk.metrics import MeterProvider, ObservableGauge
-    from prometheus_client import CollectorRegistry
-
-    registry = CollectorRegistry(auto_describe=False)
-    reader = PrometheusMetricReader(
-        disable_target_info=True,
-        scope_info_enabled=False,
-        registry=registry,
-        # The SDK counts every label set there ever was and folds those beyond 2,000 into one; ours are bounded
-        # at each reading, but lanes come and go.
-        cardinality_limits={ObservableGauge: 1_000_000},
-    )
-    provider = MeterProvider([reader], shutdown_on_exit=False)
-    return Prometheus(Telemetry(provider.get_meter("understudy")), registry, provider)
