@@ -37,7 +37,8 @@ class Engine:
         self.begun: list[tuple[str, int]] = []
         """Method and wall clock ns of each call that reached it."""
         self.seen: list[dict[str, str | bytes]] = []
-        self.cancelled = 0
+        self.running = 0
+        """Calls whose handler has not ended."""
         self._server = grpc.aio.server(options=[("grpc.max_receive_message_length", -1)])
         self._server.add_generic_rpc_handlers((_Handler(self),))
 
@@ -50,7 +51,14 @@ class Engine:
     async def stop(self) -> None:
         await self._server.stop(0)
 
+    async def quiet(self) -> None:
+        """Wait until no handler runs: what the caller ended, or the relay, has ended here too."""
+        async with asyncio.timeout(3):
+            while self.running:
+                await asyncio.sleep(0.01)
+
     def began(self, method: str, context: "grpc.aio.ServicerContext[bytes, bytes]") -> None:
+        self.running += 1
         self.begun.append((method, time.time_ns()))
         self.seen.append(dict(context.invocation_metadata() or ()))
 
@@ -58,14 +66,14 @@ class Engine:
         self.began("Unary", context)
         try:
             await asyncio.sleep(_delay(context))
-        except asyncio.CancelledError:
-            self.cancelled += 1
-            raise
+        finally:
+            self.running -= 1
         context.set_trailing_metadata((("served-by", self.name.decode()), ("proof-bin", bytes(range(256)))))
         return self.name + b":" + request
 
     async def fail(self, request: bytes, context: "grpc.aio.ServicerContext[bytes, bytes]") -> bytes:
         self.began("Fail", context)
+        self.running -= 1
         context.set_trailing_metadata((("why-bin", b"\0\xff" + request),))
         await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "no, because 100 % wrong: é")
 
@@ -78,15 +86,17 @@ class Engine:
             for n in range(count):
                 await asyncio.sleep(_delay(context))
                 yield self.name + b":" + bytes((n % 256,)) * size
-        except asyncio.CancelledError:
-            self.cancelled += 1
-            raise
+        finally:
+            self.running -= 1
 
     async def collect(
         self, requests: AsyncIterator[bytes], context: "grpc.aio.ServicerContext[bytes, bytes]"
     ) -> bytes:
         self.began("Collect", context)
-        return self.name + b":" + b"".join([request async for request in requests])
+        try:
+            return self.name + b":" + b"".join([request async for request in requests])
+        finally:
+            self.running -= 1
 
     async def chat(
         self, requests: AsyncIterator[bytes], context: "grpc.aio.ServicerContext[bytes, bytes]"
@@ -96,9 +106,8 @@ class Engine:
             async for request in requests:
                 await asyncio.sleep(_delay(context))
                 yield self.name + b":" + request
-        except asyncio.CancelledError:
-            self.cancelled += 1
-            raise
+        finally:
+            self.running -= 1
 
 
 class _Handler(grpc.GenericRpcHandler):  # type: ignore[type-arg]
@@ -121,7 +130,9 @@ class Observer:
     def __init__(self, path: Path, *, reads: bool = True, marks: bool = False) -> None:
         self.path = path
         self.records: list[Record] = []
-        self._reads = reads
+        self._reads = asyncio.Event()
+        if reads:
+            self._reads.set()
         self._marks = marks
         self._server: asyncio.AbstractServer | None = None
         self._writers: list[asyncio.StreamWriter] = []
@@ -135,10 +146,21 @@ class Observer:
     async def stop(self) -> None:
         assert self._server is not None
         self._server.close()
+        self._reads.set()
         for writer in self._writers:
             writer.transport.abort()
         await self._server.wait_closed()
         self.path.unlink(missing_ok=True)
+
+    def resume(self) -> None:
+        """Read at last."""
+        self._reads.set()
+
+    async def say(self, data: bytes) -> None:
+        while not self._writers:
+            await asyncio.sleep(0.01)
+        for writer in self._writers:
+            writer.write(data)
 
     def bytes_of(self, connection: int, kind: Kind) -> bytes:
         return b"".join(r.payload for r in self.records if r.connection == connection and r.kind is kind)
@@ -152,13 +174,11 @@ class Observer:
         self._writers.append(writer)
         records = Reader()
         with suppress(ConnectionError):
-            while self._reads and (data := await reader.read(65536)):
+            while await self._reads.wait() and (data := await reader.read(65536)):
                 for record in records.feed(data):
                     self.records.append(record)
                     if self._marks:
                         self._mark(record, writer)
-            if not self._reads:
-                await asyncio.Event().wait()
 
     def _mark(self, record: Record, writer: asyncio.StreamWriter) -> None:
         """A request is one message here, and its reply is one message: a reply makes its stream idle."""

@@ -281,6 +281,9 @@ class Connection:
         self._flush(self.server)
         self._flush(self.client)
         if late and (self.opaque or self._goaway_due or self.server.pending):
+            # There is no boundary to say anything at: what is still open ends with the connection.
+            departure.truncated += len(self.streams.open)
+            self._home.counts.truncated += len(self.streams.open)
             self.close()
         elif (late or self._acknowledged) and not self.streams.open and self.server.tracker.clean:
             # All is said: the client closes, which a FIN hurries, and nothing it sent meanwhile is answered

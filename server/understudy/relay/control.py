@@ -66,6 +66,7 @@ class Control:
         self._server: asyncio.Server | None = None
         self._path: Path | None = None
         self._open: set[asyncio.Transport] = set()
+        self._inode = 0
 
     async def start(self, path: str) -> None:
         """Listen on a unix socket, in place of one a dead process left behind.
@@ -85,6 +86,7 @@ class Control:
         finally:
             os.umask(mask)
         self._path.chmod(0o600)
+        self._inode = self._path.stat().st_ino
 
     async def close(self) -> None:
         """Stop listening; answers given are still sent, to those who read them."""
@@ -94,8 +96,10 @@ class Control:
             transport.close()
         while self._open:
             await asyncio.sleep(0)
-        if self._path is not None:
-            self._path.unlink(missing_ok=True)
+        # A relay that drains beside its successor must not remove the successor's socket.
+        with suppress(FileNotFoundError):
+            if self._path is not None and self._path.stat().st_ino == self._inode:
+                self._path.unlink()
 
 
 class _Line(asyncio.Protocol):
