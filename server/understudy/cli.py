@@ -159,14 +159,81 @@ def demo(
     pairs: Annotated[int | None, typer.Option("--pairs", help="Most pairs to spend.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Which prompts are drawn.")] = 0,
     out: Annotated[Path, typer.Option("--out", help="Where summary and report go.")] = Path("out/demo"),
+    full: Annotated[bool, typer.Option("--full", help="Go on to the pair budget's end.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 on an unmet target.")] = False,
     as_json: Json = False,
 ) -> None:
     """Two real engines, one proxy, real traffic: see a regression caught and rolled back, or a candidate certified."""
-    from understudy.app.demo import run
+    from understudy.demo.run import run
 
     raise typer.Exit(
-        run(quantization, primary=primary, pairs=pairs, seed=seed, out=out, strict=strict, as_json=as_json)
+        run(
+            quantization,
+            primary=primary,
+            pairs=pairs,
+            seed=seed,
+            out=out,
+            strict=strict,
+            as_json=as_json,
+            full=full,
+        )
+    )
+
+
+@app.command(rich_help_panel=COMPARING)
+def replay(
+    captures: Annotated[
+        list[Path], typer.Argument(metavar="CAPTURE...", help="Captured Parquet: files or directories.")
+    ],
+    baseline: Annotated[str, typer.Option("--baseline", help="host:port or unix:PATH.")],
+    candidate: Annotated[str, typer.Option("--candidate", help="host:port or unix:PATH.")],
+    model: Annotated[
+        str, typer.Option("--model", help="Model name by which the engines are asked who they are.")
+    ] = "ensemble",
+    out: Annotated[Path, typer.Option("--out", help="Where the new pairs go.")] = Path("out/replay"),
+    concurrency: Annotated[int, typer.Option("--concurrency", help="Requests at one time.")] = 8,
+    control_share: Annotated[
+        float, typer.Option("--control-share", help="Share that also gets a control reply.")
+    ] = 0.25,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+) -> None:
+    """Send captured requests to two engines again; interrupted, the same command goes on where it stopped."""
+    from understudy.app.again import run
+
+    raise typer.Exit(run(captures, baseline, candidate, model, out, concurrency, control_share, quiet=quiet))
+
+
+@app.command(rich_help_panel=COMPARING)
+def analyze(
+    pairs: Annotated[
+        list[Path], typer.Argument(metavar="PAIRS...", help="Captured Parquet, or JSON Lines of pairs.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Where scores, verdicts and the report go.")] = Path(
+        "out/analyze"
+    ),
+    tolerances: Annotated[
+        Path | None, typer.Option("--tolerances", help="A tolerances.toml; default: the shipped ones.")
+    ] = None,
+    duplicates: Annotated[
+        str, typer.Option("--duplicates", help="Of an id that comes twice: error, or suffix it.")
+    ] = "error",
+    absolute: Annotated[
+        bool, typer.Option("--absolute", help="Judge agreement without a control, against perfect agreement.")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 on a breach.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Score stored pairs and judge them against the tolerances: scores, verdicts, and a report to read."""
+    from understudy.analysis.analyze import Settings
+    from understudy.analysis.command import run
+    from understudy.analysis.inputs import Duplicates
+
+    if duplicates not in tuple(Duplicates):
+        raise typer.BadParameter("say error or suffix", param_hint="--duplicates")
+    settings = Settings(duplicates=Duplicates(duplicates), absolute=absolute)
+    raise typer.Exit(
+        run(pairs, out, settings=settings, tolerances=tolerances, as_json=as_json, strict=strict, quiet=quiet)
     )
 
 

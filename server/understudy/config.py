@@ -1,7 +1,7 @@
 """The one config file: every room owns its section, this composes them and says what is wrong and where.
 
 `load(path)` reads TOML. Unknown keys are errors; a value out of range is one line that names the key and the
-mend. Relative paths are taken from the config file's directory.
+mend. Relative paths are taken from the working directory.
 """
 
 import tomllib

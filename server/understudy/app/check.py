@@ -1,6 +1,7 @@
 """`understudy check`: what is wrong with a config file and where, without starting anything."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from understudy import plugins
@@ -32,12 +33,12 @@ def run(path: Path, *, as_json: bool) -> int:
 def _named(config: Config) -> list[str]:
     """What the config names and cannot be used."""
     problems: list[str] = []
-    checks = [
+    checks: list[Callable[[], object]] = [
         lambda: plugins.load("categorizers", config.categories.names),
         lambda: plugins.load("analyzers", config.analyzers.names),
     ]
     if config.tolerances:
-        checks.append(lambda: {"": load_tolerances(Path(config.tolerances))})
+        checks.append(lambda: load_tolerances(Path(config.tolerances)))
     for check in checks:
         try:
             check()

@@ -71,6 +71,9 @@ def private(directory: str, key: str) -> Path:
         ConfigError: it cannot be made.
     """
     path = Path(directory)
+    longest = str(path / "controller.sock")
+    if key == "run_dir" and len(longest) > 100:
+        raise ConfigError(f"{key}: {longest} is too long for a unix socket: name a shorter directory")
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.chmod(0o700)

@@ -69,6 +69,21 @@ _SCHEMA: dict[str, list[tuple[Any, ...]]] = {
         ("raw_output_contents", 6, "bytes", "repeated"),
     ],
     "StreamResponse": [("error_message", 1, "string"), ("infer_response", 2, "InferResponse")],
+    "ConfigRequest": [("name", 1, "string"), ("version", 2, "string")],
+    "ConfigResponse": [("config", 1, "Config")],
+    "Config": [
+        ("name", 1, "string"),
+        ("platform", 2, "string"),
+        ("max_batch_size", 4, "int32"),
+        ("parameters", 14, "ConfigParameters", "repeated"),
+        ("backend", 17, "string"),
+        ("model_transaction_policy", 19, "Policy"),
+    ],
+    "ConfigParameters": [("key", 1, "string"), ("value", 2, "ConfigParameter")],
+    "ConfigParameter": [("string_value", 1, "string")],
+    "Policy": [("decoupled", 1, "bool")],
+    "ServerRequest": [],
+    "ServerResponse": [("name", 1, "string"), ("version", 2, "string")],
 }
 
 
@@ -101,3 +116,7 @@ _CLASSES = _classes()
 InferRequest: Any = _CLASSES["InferRequest"]
 InferResponse: Any = _CLASSES["InferResponse"]
 StreamResponse: Any = _CLASSES["StreamResponse"]
+ConfigRequest: Any = _CLASSES["ConfigRequest"]
+ConfigResponse: Any = _CLASSES["ConfigResponse"]
+ServerRequest: Any = _CLASSES["ServerRequest"]
+ServerResponse: Any = _CLASSES["ServerResponse"]

@@ -1,0 +1,51 @@
+"""`understudy replay`: ask the engines who they are, then send them the captured requests."""
+
+import asyncio
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from understudy import replay
+from understudy.engine.upstream import describe
+from understudy.errors import ConfigError
+from understudy.pair import Lane
+
+
+def run(
+    captures: Sequence[Path],
+    baseline: str,
+    candidate: str,
+    model: str,
+    out: Path,
+    concurrency: int,
+    control_share: float,
+    *,
+    quiet: bool,
+) -> int:
+    """Replay; the exit code.
+
+    Raises:
+        UnderstudyError: an engine or the capture cannot be used.
+    """
+    lane = asyncio.run(_lane(baseline, candidate, model))
+    return replay.run(
+        captures,
+        baseline,
+        candidate,
+        out,
+        replay.Settings(concurrency=concurrency, control_share=control_share),
+        fingerprints=lane,
+        resume=f"go on with: understudy {shlex.join(sys.argv[1:])}",
+        quiet=quiet,
+    )
+
+
+async def _lane(baseline: str, candidate: str, model: str) -> Lane:
+    told = [await describe(address, model, timeout_s=5.0) for address in (baseline, candidate)]
+    if told[0].fingerprint == told[1].fingerprint:
+        raise ConfigError(
+            f"replay: {baseline} and {candidate} are the same engine ({told[0].fingerprint[:12]}): "
+            "correct an address"
+        )
+    return Lane(told[0].fingerprint, told[1].fingerprint)
