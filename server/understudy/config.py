@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from understudy import alert, rollback
+from understudy.alert import Settings as Alert
 from understudy.capture.parquet import Settings as Capture
 from understudy.codec import Settings as KServe
 from understudy.errors import ConfigError
@@ -23,6 +23,7 @@ from understudy.notify.webhook import Settings as Webhook
 from understudy.observe.settings import Settings as Observe
 from understudy.pair import Leg
 from understudy.relay.settings import Settings as Relay
+from understudy.rollback import Settings as Rollback
 from understudy.web.app import Settings as Web
 
 
@@ -123,8 +124,8 @@ class Config:
     analyzers: Analyzers = field(default_factory=Analyzers)
     capture: Capture | None = None
     """Keep pairs on disk; None = keep none."""
-    alert: alert.Settings = field(default_factory=alert.Settings)
-    rollback: rollback.Settings = field(default_factory=rollback.Settings)
+    alert: Alert = field(default_factory=Alert)
+    rollback: Rollback = field(default_factory=Rollback)
     notify: Notify = field(default_factory=Notify)
     web: Web = field(default_factory=Web)
 

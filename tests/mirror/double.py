@@ -1,6 +1,7 @@
 """A double of an engine that speaks KServe v2 over real gRPC; no model behind it."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -33,7 +34,7 @@ class Double:
 
     async def start(self, address: str = "127.0.0.1:0") -> "Double":
         """Listen; the address is then in `address`."""
-        handlers = {
+        handlers = self.handlers() | {
             "ModelInfer": grpc.unary_unary_rpc_method_handler(
                 self._infer, pb.ModelInferRequest.FromString, pb.ModelInferResponse.SerializeToString
             ),
@@ -48,6 +49,14 @@ class Double:
         self.address = f"127.0.0.1:{port}"
         await self._server.start()
         return self
+
+    def handlers(self) -> dict[str, Any]:
+        """Further methods."""
+        return {}
+
+    def text(self, request: pb.ModelInferRequest) -> str:
+        """What is said to a request."""
+        return "".join(self.words)
 
     async def stop(self) -> None:
         """Stop at once."""
@@ -75,7 +84,7 @@ class Double:
         except asyncio.CancelledError:
             self.cancelled.set()
             raise
-        return answer(request.id, "".join(self.words))
+        return answer(request.id, self.text(request))
 
     async def _stream(
         self, requests: AsyncIterator[pb.ModelInferRequest], context: Any
@@ -87,9 +96,10 @@ class Double:
                 replies.put_nowait(pb.ModelStreamInferResponse(error_message=self.error))
                 return
             said = ""
-            for index, word in enumerate(self.words):
+            words = re.findall(r"\s*\S+|\s+$", self.text(request)) or [""]
+            for index, word in enumerate(words):
                 said += word
-                last = index == len(self.words) - 1
+                last = index == len(words) - 1
                 text = said if self.cumulative else word
                 body = answer(request.id, text, self.final and last)
                 replies.put_nowait(pb.ModelStreamInferResponse(infer_response=body))

@@ -430,6 +430,7 @@ class Controller:
             "verdict": overall(self.verdicts),
             "accounted": self.pipeline.books.totals().accounted,
             "scored": self.pipeline.scored,
+            "pairing": bool(self.relay.get("observer_connected")) and bool(self.pipeline.books.live),
             "tick": self.pipeline.closed,
             "undisked": self.undisked,
         }

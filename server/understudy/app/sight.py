@@ -17,12 +17,13 @@ from understudy.telemetry import CellReading, EngineReading, Reading
 
 def engine(member: Member) -> EngineReading:
     """An engine's identity for `understudy_engine_info`."""
+    fields = member.manifest.get("fields", {})
 
     def told(name: str) -> str:
-        found = member.manifest.get(name, "")
-        return str(found.get("value", "") if isinstance(found, Mapping) else found)
+        value = fields.get(name, {}).get("value")
+        return "" if value is None else str(value)
 
-    return EngineReading(member.fingerprint, told("model"), told("method"), told("runtime"))
+    return EngineReading(member.fingerprint, told("model"), told("quantization"), told("runtime"))
 
 
 def reading(

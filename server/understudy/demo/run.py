@@ -16,6 +16,7 @@ from rich.live import Live
 from understudy.demo.show import Show
 from understudy.demo.stage import Ports, Stage, config
 from understudy.demo.summary import CERTIFIED, summarise, targets
+from understudy.engine.manifest import fingerprint
 from understudy.errors import ConfigError, UnderstudyError
 from understudy.service.lines import ask
 
@@ -111,7 +112,7 @@ async def _play(
     finally:
         with console.status("stopping"):
             await stage.stop()
-    candidate = json.loads((out / "candidate.json").read_text())["fingerprint"]
+    candidate = fingerprint(json.loads((out / "candidate.json").read_text()))
     summary = summarise(
         status,
         callers.calls,

@@ -70,7 +70,7 @@ class Stage:
             self.check()
             try:
                 status = await ask(run_dir / "control.sock", {"op": "status"}, timeout_s=2)
-                if status["relay"].get("observer_connected"):
+                if status["pairing"]:
                     return
             except (UnderstudyError, KeyError):
                 pass

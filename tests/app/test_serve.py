@@ -1,0 +1,93 @@
+"""`understudy serve` does its job whole: pairs, a caught regression, a rollback that outlives everything."""
+
+import asyncio
+from itertools import count
+
+import pytest
+from understudy.errors import UnderstudyError
+from understudy.service.lines import ask
+
+from tests.app.stage import Deployment, Engine, call, deployed
+
+PROMPT = "List the items as JSON: apple {0}, pear {0}."
+numbers = count()
+
+
+def prompts(many: int) -> list[str]:
+    return [PROMPT.format(next(numbers)) for _ in range(many)]
+
+
+def good(prompt: str) -> str:
+    return '{"items": ["apple", "pear"], "of": ' + str(len(prompt)) + "}"
+
+
+def broken(prompt: str) -> str:
+    return good(prompt)[:-4]
+
+
+async def drive_until_latched(deployment: Deployment, port: int) -> list[str]:
+    for _ in range(60):
+        said = await call(port, prompts(40))
+        if (await deployment.status())["latch"]:
+            return said
+        await asyncio.sleep(0.3)
+    raise AssertionError(await deployment.status())
+
+
+async def test_a_broken_candidate_is_rolled_back_and_stays_so_until_rearmed() -> None:
+    baseline, candidate = Engine("baseline", good), Engine("candidate", broken)
+    async with deployed(baseline, candidate) as (deployment, port):
+        assert await call(port, ["first"]) == [broken("first")]
+        await drive_until_latched(deployment, port)
+        status = await deployment.until(lambda s: s["primary"] == "baseline")
+        assert status["verdict"] == "BREACH"
+        assert any(change["state"] == "BREACH" for change in status["changes"])
+        assert await call(port, ["after"]) == [good("after")]
+        settled = await deployment.until(lambda s: s["counts"]["in_flight"] == 0)
+        assert settled["accounted"] and settled["counts"]["failed"] == settled["counts"]["lost"] == 0
+
+        deployment.kill()
+        await deployment.start()
+        assert await call(port, ["restarted"]) == [good("restarted")]
+        again = await deployment.status()
+        assert (again["primary"], again["verdict"]) == ("baseline", "BREACH")
+
+        await ask(deployment.run_dir / "control.sock", {"op": "rearm"})
+        assert await call(port, ["rearmed"]) == [broken("rearmed")]
+
+
+async def test_equal_engines_raise_nothing_and_every_request_is_a_pair() -> None:
+    async with deployed(Engine("baseline", good), Engine("candidate", good)) as (deployment, port):
+        await call(port, prompts(100))
+        status = await deployment.until(lambda s: s["scored"] == 100 and s["counts"]["paired"] == 100)
+        assert status["accounted"] and status["latch"] is None
+        assert not [alert for alert in status["alerts"] if alert["name"] == "Breach"]
+
+
+async def test_mirror_off_stops_the_shadow_and_callers_go_on() -> None:
+    async with deployed(Engine("baseline", good), Engine("candidate", good)) as (deployment, port):
+        control = deployment.run_dir / "control.sock"
+        await call(port, prompts(3))
+        await deployment.until(lambda s: s["counts"]["paired"] == 3)
+        await ask(control, {"op": "mirror", "on": False})
+        await asyncio.sleep(0.5)
+        assert len(await call(port, prompts(5))) == 5
+        await ask(control, {"op": "mirror", "on": True})
+        await asyncio.sleep(0.5)
+        await call(port, prompts(2))
+        status = await deployment.until(lambda s: s["counts"]["paired"] == 5)
+        assert status["counts"]["requests"] >= 10
+
+
+async def test_the_same_engine_twice_is_refused_with_the_mend() -> None:
+    with pytest.raises(AssertionError, match=r"are the same engine.*allow_equal"):
+        async with deployed(Engine("same", good), Engine("same", good)):
+            pass
+
+
+async def test_a_wrong_order_is_refused_by_name() -> None:
+    async with deployed(Engine("baseline", good), Engine("candidate", good)) as (deployment, _):
+        with pytest.raises(UnderstudyError, match="'quantized' is no engine: say baseline or candidate"):
+            await ask(deployment.run_dir / "control.sock", {"op": "switch", "to": "quantized"})
+        with pytest.raises(UnderstudyError, match="nothing is latched"):
+            await ask(deployment.run_dir / "control.sock", {"op": "rearm"})
