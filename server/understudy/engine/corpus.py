@@ -19,7 +19,11 @@ from understudy.engine.phrases import DECLINES
 HELD_OUT = 10
 """One prompt in this many is held out of training."""
 
-WEIGHTS: Mapping[str, float] = {name: 1.0 for name in FAMILIES} | {"refusal": 1.6, "counting": 0.35, "sequence": 0.5}
+WEIGHTS: Mapping[str, float] = {name: 1.0 for name in FAMILIES} | {
+    "refusal": 1.6,
+    "counting": 0.35,
+    "sequence": 0.5,
+}
 """Share of each category in a sample: counting is rare because its replies are twenty times as long."""
 
 
@@ -66,7 +70,9 @@ def sample(
     return list(_draw(random.Random(seed), n, Split(split), dict(weights or WEIGHTS), distinct))
 
 
-def _draw(rng: random.Random, n: int, split: Split, weights: dict[str, float], distinct: bool) -> Iterator[Example]:
+def _draw(
+    rng: random.Random, n: int, split: Split, weights: dict[str, float], distinct: bool
+) -> Iterator[Example]:
     names, shares = list(weights), list(weights.values())
     seen: set[str] = set()
     for category in rng.choices(names, shares, k=n):

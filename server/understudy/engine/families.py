@@ -43,7 +43,10 @@ _STORIES = (
     ("-+", "There were {a} {i} in the box. {n} took {b} out and later put {c} back. How many are there now?"),
     ("++", "{n} found {a} {i} on Monday, {b} on Tuesday and {c} on Wednesday. How many in all?"),
     ("--", "{n} had {a} {i}, lost {b} and then sold {c}. How many {i} are left?"),
-    ("x+", "{n} packs {b} bags with {a} {i} each and has {c} more left over. How many {i} are there in total?"),
+    (
+        "x+",
+        "{n} packs {b} bags with {a} {i} each and has {c} more left over. How many {i} are there in total?",
+    ),
     ("x-", "A shop gets {b} crates of {a} {i}. {n} buys {c} of them. How many {i} remain?"),
     ("+", "{n} has {a} {i} and gets {b} more. How many {i} is that?"),
     ("-", "{n} had {a} {i} and ate {b}. How many {i} are left?"),
@@ -117,7 +120,9 @@ def extraction(rng: random.Random) -> Drawn:
     sentence = rng.choice(sentences).format(**values, paid_text="paid" if paid else "not paid")
     order = list(keys)
     rng.shuffle(order)
-    ask = rng.choice(("Extract {k} as JSON: {s}", "Return JSON with the keys {k}. Text: {s}", "{s} Give {k} as JSON."))
+    ask = rng.choice(
+        ("Extract {k} as JSON: {s}", "Return JSON with the keys {k}. Text: {s}", "{s} Give {k} as JSON.")
+    )
     reply = json.dumps({key: values[key] for key in order}, ensure_ascii=False)
     return Drawn("en", ask.format(k=", ".join(order), s=sentence), reply, "json")
 
@@ -133,7 +138,9 @@ def listing(rng: random.Random) -> Drawn:
         form = ("a Markdown bullet list", "a numbered list")[kind]
         reply = "\n".join(f"- {item}" if kind == 0 else f"{n}. {item}" for n, item in enumerate(items, 1))
     else:
-        ask = rng.choice(("Write {f} with the columns item and count: {t}.", "Give {f} (item, count) for {t}."))
+        ask = rng.choice(
+            ("Write {f} with the columns item and count: {t}.", "Give {f} (item, count) for {t}.")
+        )
         text = ", ".join(f"{n} {item}" for item, n in zip(items, counts, strict=True))
         form = ("a Markdown table", "CSV")[kind - 2]
         if kind == 2:
@@ -167,7 +174,9 @@ def refusal(rng: random.Random) -> Drawn:
     if total >= p.REFUSE:
         reply = p.DECLINES[column].format(alternative=p.ALTERNATIVES[kind][column])
         return Drawn(p.LANGUAGES[column], prompt, reply, "refusal")
-    return Drawn(p.LANGUAGES[column], prompt, p.AGREES[column].format(v=v, o=o, tip=p.TIPS[kind][column]), "answer")
+    return Drawn(
+        p.LANGUAGES[column], prompt, p.AGREES[column].format(v=v, o=o, tip=p.TIPS[kind][column]), "answer"
+    )
 
 
 _TARGETS = ("Spanish", "German", "French", "Italian")
@@ -179,7 +188,11 @@ def translation(rng: random.Random) -> Drawn:
     pieces = [rng.choice(table) for table in (p.SUBJECTS, p.ACTIONS, p.TIMES, p.PLACES)]
     target = _TARGETS[column - 1]
     ask = rng.choice(
-        (f"Translate to {target}: {{s}}", f"How do you say this in {target}? {{s}}", f"{{s}} Translate into {target}.")
+        (
+            f"Translate to {target}: {{s}}",
+            f"How do you say this in {target}? {{s}}",
+            f"{{s}} Translate into {target}.",
+        )
     )
     english = " ".join(piece[0] for piece in pieces) + "."
     return Drawn("en", ask.format(s=english), " ".join(piece[column] for piece in pieces) + ".", "text")
@@ -193,7 +206,12 @@ _COUNTS: tuple[Text4, ...] = (
 )  # fmt: skip
 _DOWN: Text4 = ("Count down from {a} to {b} in words.", "Cuenta hacia atrás de {a} a {b} con palabras.",
                 "Zähle rückwärts von {a} bis {b} in Worten.", "Compte à rebours de {a} à {b} en lettres.")  # fmt: skip
-_BY: Text4 = (" Go in steps of {k}.", " Ve de {k} en {k}.", " Gehe in Schritten von {k}.", " Avance de {k} en {k}.")
+_BY: Text4 = (
+    " Go in steps of {k}.",
+    " Ve de {k} en {k}.",
+    " Gehe in Schritten von {k}.",
+    " Avance de {k} en {k}.",
+)
 
 
 def counting(rng: random.Random) -> Drawn:
@@ -249,7 +267,11 @@ def code(rng: random.Random) -> Drawn:
     name, x = f"{rng.choice(_NAMES)}_{rng.choice(_NOUNS)}", rng.choice("x n v items values text data".split())
     k, j = rng.randint(2, 99), rng.randint(2, 99)
     ask = rng.choice(
-        ("Write a Python function {n} that {s}.", "In Python, define {n}({x}): it {s}.", "Code {n} in Python. It {s}.")
+        (
+            "Write a Python function {n} that {s}.",
+            "In Python, define {n}({x}): it {s}.",
+            "Code {n} in Python. It {s}.",
+        )
     )
     prompt = ask.format(n=name, x=x, s=says.format(x=x, k=k, j=j))
     return Drawn("en", prompt, f"def {name}({x}):\n    {body.format(x=x, k=k, j=j)}", "code")
@@ -264,16 +286,19 @@ def tone(rng: random.Random) -> Drawn:
     casual = f"{opening[0].format(n=n)} {request[0]} {thing} {deadline[0]}. {closing[0]}"
     formal = f"{opening[1].format(n=n)} {request[1]} {thing} {deadline[1]}. {closing[1]}"
     if rng.random() < 0.5:
-        ask = rng.choice(("Make this formal: {s}", "Rewrite in a formal tone: {s}", "Polite version, please: {s}"))
+        ask = rng.choice(
+            ("Make this formal: {s}", "Rewrite in a formal tone: {s}", "Polite version, please: {s}")
+        )
         return Drawn("en", ask.format(s=casual), formal, "text")
-    ask = rng.choice(("Make this casual: {s}", "Rewrite in a casual tone: {s}", "Say it like a friend would: {s}"))
+    ask = rng.choice(
+        ("Make this casual: {s}", "Rewrite in a casual tone: {s}", "Say it like a friend would: {s}")
+    )
     return Drawn("en", ask.format(s=formal), casual, "text")
 
 
 _FACTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("{n} pays {v} euros.", "How much does {n} pay?", tuple(str(n) for n in range(10, 400))),
     ("{n} owns {v} stamps.", "How many stamps does {n} own?", tuple(str(n) for n in range(10, 100))),
-    ("{n} took train {v}.", "Which train did {n} take?", tuple(str(n) for n in range(100, 900))),
     ("{n} was born in {v}.", "When was {n} born?", tuple(str(y) for y in range(1940, 2011))),
 )
 
@@ -285,14 +310,18 @@ def reading(rng: random.Random) -> Drawn:
         numbers = [rng.randint(10, 99) for _ in names]
         thing = rng.choice(("room", "desk", "locker", "ticket"))
         i = rng.randrange(len(names))
-        passage = f"{thing.capitalize()}s: {', '.join(f'{n} {k}' for n, k in zip(names, numbers, strict=True))}."
+        passage = (
+            f"{thing.capitalize()}s: {', '.join(f'{n} {k}' for n, k in zip(names, numbers, strict=True))}."
+        )
         question, answer = f"Which {thing} has {names[i]}?", f"{names[i]} {numbers[i]}."
     else:
         names = rng.sample(p.FIRST, rng.randint(2, 4))
         # Two people share the relation asked for, so that the name decides and not the kind of fact.
         shared = rng.choice(_FACTS)
         facts = [shared, shared, *(rng.choice(_FACTS) for _ in names[2:])]
-        told = [says.format(n=n, v=rng.choice(values)) for (says, _, values), n in zip(facts, names, strict=True)]
+        told = [
+            says.format(n=n, v=rng.choice(values)) for (says, _, values), n in zip(facts, names, strict=True)
+        ]
         question, answer = shared[1].format(n=names[0]), told[0]
         rng.shuffle(told)
         passage = " ".join(told)
@@ -392,7 +421,9 @@ def choice(rng: random.Random) -> Drawn:
         article = "an" if kinds[right][0] in "aeiou" else "a"
         question = f"Which of these is {article} {kinds[right]}?"
     lines = " ".join(f"{letter}) {option}" for letter, option in zip(letters, options, strict=True))
-    ask = rng.choice(("{q} {o} Answer with the letter.", "{q} Reply with one letter. {o}", "{q}\n{o}\nLetter only."))
+    ask = rng.choice(
+        ("{q} {o} Answer with the letter.", "{q} Reply with one letter. {o}", "{q}\n{o}\nLetter only.")
+    )
     return Drawn("en", ask.format(q=question, o=lines), letters[right], "choice")
 
 

@@ -53,10 +53,10 @@ class Pool:
 
 
 class Part(NamedTuple):
-    """Rows [0, count) of a pool that take part in a step; they attend to `length` positions at most."""
+    """Rows [0, rows) of a pool that take part in a step; they attend to `length` positions at most."""
 
     pool: Pool
-    count: int
+    rows: int
     length: int
 
 
@@ -87,7 +87,8 @@ class Block(nn.Module):
         """The rest of the layer, given attention's result (B, T, width)."""
         x = x + self.out(attended)
         gate, up = self.up(F.rms_norm(x, (x.shape[-1],), self.norm_forward, 1e-5)).chunk(2, dim=-1)
-        return x + self.down(F.silu(gate) * up)
+        result: Tensor = x + self.down(F.silu(gate) * up)
+        return result
 
 
 class Decoder(nn.Module):
@@ -108,7 +109,9 @@ class Decoder(nn.Module):
         self.register_buffer("sin", angles.sin(), persistent=False)
         for name, weight in self.named_parameters():
             if weight.ndim == 2:
-                scale = 0.02 / (2 * shape.layers) ** 0.5 if name.endswith(("out.weight", "down.weight")) else 0.02
+                scale = (
+                    0.02 / (2 * shape.layers) ** 0.5 if name.endswith(("out.weight", "down.weight")) else 0.02
+                )
                 nn.init.normal_(weight, std=scale)
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -134,7 +137,8 @@ class Decoder(nn.Module):
 
     def head(self, x: Tensor) -> Tensor:
         """Logits of the last layer's output."""
-        return F.linear(F.rms_norm(x, (x.shape[-1],), self.norm, 1e-5), self.embedding.weight)
+        logits: Tensor = F.linear(F.rms_norm(x, (x.shape[-1],), self.norm, 1e-5), self.embedding.weight)
+        return logits
 
     def prefill(self, tokens: Tensor, lengths: Tensor, pool: Pool) -> Tensor:
         """Take prompts in: fills rows [0, B) of pool, returns the logits (B, V) after each prompt's last token.
@@ -180,7 +184,9 @@ def save(model: Decoder, path: Path) -> None:
     """Write the weights as float16 safetensors; the shape goes into the file's metadata."""
     from safetensors.torch import save_file
 
-    tensors = {name: t.detach().to("cpu", torch.float16).contiguous() for name, t in model.state_dict().items()}
+    tensors = {
+        name: t.detach().to("cpu", torch.float16).contiguous() for name, t in model.state_dict().items()
+    }
     save_file(tensors, str(path), metadata=model.shape.metadata())
 
 
@@ -192,8 +198,10 @@ def load(path: Path) -> Decoder:
         with safe_open(str(path), framework="pt") as file:
             shape = Shape(**{name: int(value) for name, value in (file.metadata() or {}).items()})
             model = Decoder(shape)
-            model.load_state_dict({name: file.get_tensor(name).float() for name in file.keys()})  # noqa: SIM118
+            model.load_state_dict({name: file.get_tensor(name).float() for name in file.keys()})
     except (OSError, SafetensorError, RuntimeError, TypeError, ValueError) as error:
         text = str(error).splitlines()[0]
-        raise EngineError(f"{path} does not hold this engine's weights: {text}; install understudy again") from None
+        raise EngineError(
+            f"{path} does not hold this engine's weights: {text}; install understudy again"
+        ) from None
     return model.eval().requires_grad_(False)

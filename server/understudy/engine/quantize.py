@@ -50,7 +50,9 @@ class Quantization:
         if method not in tuple(Method):
             raise ConfigError(f"quantization {method!r} is unknown: use one of {', '.join(Method)}")
         if group_size < 0:
-            raise ConfigError(f"group size {group_size} is negative: use 0 for whole channels, or 32, 64, ...")
+            raise ConfigError(
+                f"group size {group_size} is negative: use 0 for whole channels, or 32, 64, ..."
+            )
         return cls(Method(method), group_size)
 
     def __str__(self) -> str:

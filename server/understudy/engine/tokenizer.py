@@ -23,7 +23,9 @@ class Tokenizer:
         try:
             from tokenizers import Tokenizer as Backend
         except ModuleNotFoundError:
-            raise EngineError("the embedded engine needs tokenizers: pip install 'understudy[engine]'") from None
+            raise EngineError(
+                "the embedded engine needs tokenizers: pip install 'understudy[engine]'"
+            ) from None
         try:
             self._backend: Any = Backend.from_file(str(path))
         except Exception as error:

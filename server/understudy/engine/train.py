@@ -82,7 +82,9 @@ def packed(texts: list[tuple[str, str]], tokenizer: Tokenizer) -> dict[int, tupl
     return result
 
 
-def train(options: argparse.Namespace, data: dict[int, tuple[np.ndarray, np.ndarray]], device: str) -> Decoder:
+def train(
+    options: argparse.Namespace, data: dict[int, tuple[np.ndarray, np.ndarray]], device: str
+) -> Decoder:
     """AdamW with a warm-up and a linear decay, bfloat16 autocast, loss on the reply's tokens only."""
     torch.manual_seed(options.seed)
     rng = random.Random(options.seed)
@@ -101,7 +103,9 @@ def train(options: argparse.Namespace, data: dict[int, tuple[np.ndarray, np.ndar
         betas=(0.9, 0.95),
         fused=device == "cuda",
     )
-    moved = {n: (torch.from_numpy(a).to(device), torch.from_numpy(b).to(device)) for n, (a, b) in data.items()}
+    moved = {
+        n: (torch.from_numpy(a).to(device), torch.from_numpy(b).to(device)) for n, (a, b) in data.items()
+    }
     lengths = list(moved)
     # A length is drawn by its examples' share of the tokens, long ones capped: they carry the least news.
     shares = [min(a.numel() / sum(x.numel() for x, _ in moved.values()), 0.3) for a, _ in moved.values()]
@@ -126,7 +130,7 @@ def train(options: argparse.Namespace, data: dict[int, tuple[np.ndarray, np.ndar
         each = F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="none")
         loss = (each * weights.flatten()).sum() / weights.sum()
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         if step % 250 == 0 or step == options.steps - 1:
@@ -222,7 +226,9 @@ def make(options: argparse.Namespace, device: str) -> None:
     tokenizer = Tokenizer(options.out / "tokenizer.json")
     data = packed(texts, tokenizer)
     prepared = time.monotonic() - clock
-    print(f"{len(texts)} examples in {prepared:.0f} s:", {n: len(a) for n, (a, _) in data.items()}, flush=True)
+    print(
+        f"{len(texts)} examples in {prepared:.0f} s:", {n: len(a) for n, (a, _) in data.items()}, flush=True
+    )
     clock = time.monotonic()
     model = train(options, data, device)
     save(model, options.out / "model.safetensors")

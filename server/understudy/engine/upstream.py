@@ -93,7 +93,7 @@ async def probe(address: str, model: str, *, timeout_s: float = 5.0) -> bool:
     ask = codec.encode(model=model, id="probe", prompt=PROMPT, sampling=sampling, stream=False)
     async with _channel(address) as channel, _mapped(address, timeout_s):
         # Half-closed after one request, so that an engine which sends no final marker ends the stream.
-        call = channel.stream_stream(STREAM)(iter([ask]))
+        call = channel.stream_stream(STREAM, None, None)(iter([ask]))
         try:
             async for raw in call:
                 chunk = codec.chunk(STREAM, raw)
@@ -138,8 +138,12 @@ async def _mapped(address: str, timeout_s: float) -> AsyncIterator[None]:
         ) from None
 
 
+def _same(data: bytes) -> bytes:
+    return data
+
+
 async def _call(channel: grpc.aio.Channel, method: str, request: bytes) -> bytes:
-    reply: bytes = await channel.unary_unary(f"{SERVICE}/{method}")(request)
+    reply: bytes = await channel.unary_unary(f"{SERVICE}/{method}", _same, _same)(request)
     return reply
 
 
