@@ -180,13 +180,18 @@ def test_typed_contents_are_read_like_raw_ones_and_bytes_need_not_be_utf8(engine
     assert reply.id == "t" and reply.raw_output_contents[0][4:].startswith(b"What is \xff plus 7?")
 
 
-def slow(id: str = "slow") -> Any:
-    body = triton._utils._get_inference_request(
-        model_name="tensorrt_llm_bls", inputs=inputs("Count from 1 to 110 in words.", max_tokens=900, stream=True),
-        model_version="", request_id=id, outputs=None, sequence_id=0, sequence_start=False, sequence_end=False,
-        priority=0, timeout=None, parameters={"triton_enable_empty_final_response": True},
-    )  # fmt: skip
-    return body
+def slow() -> Any:
+    """A request whose reply takes hundreds of messages."""
+    request = pb.ModelInferRequest(model_name="tensorrt_llm_bls", id="slow")
+    request.parameters["triton_enable_empty_final_response"].bool_param = True
+    for name, datatype, field, value in (
+        ("text_input", "BYTES", "bytes_contents", b"Count from 1 to 110 in words."),
+        ("max_tokens", "INT32", "int_contents", 900),
+        ("stream", "BOOL", "bool_contents", True),
+    ):
+        tensor = request.inputs.add(name=name, datatype=datatype, shape=[1, 1])
+        getattr(tensor.contents, field).append(value)
+    return request
 
 
 def test_a_second_request_with_stop_ends_the_first_of_its_id(engine: str) -> None:

@@ -9,7 +9,7 @@ import functools
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import grpc
@@ -145,6 +145,12 @@ class Servicer:
             stats.inference_stats.fail.count, stats.inference_stats.fail.ns = count.fail, count.fail_ns
         return response
 
+    def _read(self, request: Any) -> Order:
+        order = wire.read(request)
+        if not order.identify:
+            return order
+        return replace(order, engine=self._parameters["understudy_fingerprint"])
+
     async def model_infer(self, request: Any, context: Any) -> Any:
         """One whole reply."""
         model = wire.model_of(request.model_name, request.model_version)
@@ -154,7 +160,7 @@ class Servicer:
                 "ModelInfer RPC doesn't support models with decoupled transaction policy",
             )
         try:
-            order = wire.read(request)
+            order = self._read(request)
         except Refused:
             self._counts[model.name].fail += 1
             raise
@@ -182,7 +188,7 @@ class Servicer:
         async def listen(group: asyncio.TaskGroup) -> None:
             async for request in requests:
                 try:
-                    order = wire.read(request)
+                    order = self._read(request)
                 except Refused as error:
                     if request.model_name in MODELS:
                         self._counts[request.model_name].fail += 1

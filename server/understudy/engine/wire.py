@@ -91,6 +91,10 @@ class Order:
     ask: Ask
     empty_final: bool
     """The client wants a last, empty response that says so."""
+    identify: bool = False
+    """The client wants to be told which engine replied (request parameter `identify`)."""
+    engine: str = ""
+    """Fingerprint to tell it; empty tells nothing, as Triton does."""
 
 
 def model_of(name: str, version: str = "") -> Served:
@@ -132,6 +136,7 @@ def read(request: Any) -> Order:
         raise _invalid("Streaming is only supported when model is deployed using decoupled mode.")
     seed = _one(tensors, "seed", None)
     final = request.parameters.get("triton_enable_empty_final_response")
+    identify = request.parameters.get("identify")
     return Order(
         model=model,
         id=request.id,
@@ -149,6 +154,7 @@ def read(request: Any) -> Order:
             bad=tuple(word.decode(errors="replace") for word in tensors.get("bad_words", ()) if word),
         ),
         empty_final=bool(final and final.bool_param),
+        identify=bool(identify and identify.bool_param),
     )
 
 
@@ -157,6 +163,8 @@ def reply(order: Order, text: bytes | None, final: bool | None = None) -> Any:
     response = service_pb2.ModelInferResponse(model_name=order.model.name, model_version=VERSION, id=order.id)
     if final is not None:
         response.parameters["triton_final_response"].bool_param = final
+    if order.engine:
+        response.parameters["engine"].string_param = order.engine
     if text is not None:
         response.outputs.add(name="text_output", datatype="BYTES", shape=[1, 1])
         response.raw_output_contents.append(pack([text]))
