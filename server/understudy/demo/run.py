@@ -23,11 +23,14 @@ from understudy.service.lines import ask
 HARMLESS = ("none", "fp8", "int8")
 """Quantizations in which nothing should be found."""
 
-PAIRS = 1500
-PROOF_S = 12.0
+PAIRS = 2400
+PROOF_S = 60.0
 """Traffic goes on this long after a rollback, to see who replies."""
 
-LONGEST_S = 170.0
+BACKLOG = 48
+"""Pairs in flight at which the callers wait for the shadow engines."""
+
+LONGEST_S = 150.0
 """No demo drives traffic for longer."""
 
 
@@ -105,6 +108,7 @@ async def _play(
         with Live(show, console=console, refresh_per_second=4, transient=True):
             status = await _watch(stage, callers, calling, show, out / "run", started, full)
         callers.stopping = True
+        callers.room.set()
         with suppress(asyncio.CancelledError):
             await asyncio.wait_for(calling, 60)
         status = await _settled(out / "run", status)
@@ -142,7 +146,7 @@ async def _watch(
     started: float,
     full: bool,
 ) -> Mapping[str, Any]:
-    """Look twice a second until it is decided or spent; return the last status."""
+    """Look five times a second until it is decided or spent; return the last status."""
     rolled_back: float | None = None
     status: Mapping[str, Any] = {}
     while True:
@@ -150,6 +154,10 @@ async def _watch(
         with suppress(UnderstudyError):
             status = await ask(run_dir / "control.sock", {"op": "status"})
             show.see(status, len(callers.calls), sum(bool(c.error) for c in callers.calls))
+            if status["counts"]["in_flight"] < BACKLOG:
+                callers.room.set()
+            else:
+                callers.room.clear()
         now = time.monotonic()
         if status and status["latch"] and rolled_back is None:
             rolled_back = now
@@ -163,7 +171,7 @@ async def _watch(
             or (certified >= set(CERTIFIED) and status["verdict"] == "WITHIN" and not full)
         ):
             return status
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.2)
 
 
 async def _settled(run_dir: Path, status: Mapping[str, Any]) -> Mapping[str, Any]:

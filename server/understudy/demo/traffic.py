@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+import grpc
 import numpy as np
 import tritonclient.grpc.aio as triton
 from tritonclient.utils import InferenceServerException
@@ -65,21 +66,26 @@ class Callers:
     moved: int = 0
     """Times a held stream was ended by the proxy at an idle point (UNAVAILABLE) and opened again."""
     stopping: bool = False
+    room: asyncio.Event = field(default_factory=asyncio.Event)
+    """Cleared while the shadow engines lag behind: on two cores, callers that never wait would only build a
+    queue of unpaired requests."""
 
     async def run(self) -> None:
         """Call until there are no more prompts."""
+        self.room.set()
         async with asyncio.TaskGroup() as group:
             for number in range(self.short):
                 group.create_task(self._short(number))
             for _ in range(self.held):
                 group.create_task(self._held())
 
-    def _next(self) -> Example | None:
+    async def _next(self) -> Example | None:
+        await self.room.wait()
         return None if self.stopping else next(self.examples, None)
 
     async def _short(self, number: int) -> None:
-        async with triton.InferenceServerClient(self.address) as client:
-            while (example := self._next()) is not None:
+        async with triton.InferenceServerClient(self.address, channel_args=OWN_CONNECTION) as client:
+            while (example := await self._next()) is not None:
                 manner = Manner.UNARY if (len(self.calls) + number) % 2 else Manner.STREAM
                 began = time.time_ns()
                 text, engine, error = "", "", ""
@@ -93,18 +99,18 @@ class Callers:
                                 if failure is not None:
                                     raise failure
                                 text, engine = _text(reply) or text, _engine(reply) or engine
-                except (InferenceServerException, TimeoutError, asyncio.CancelledError) as failure:
-                    error = f"{type(failure).__name__}: {failure}"
+                except (InferenceServerException, grpc.RpcError, TimeoutError) as failure:
+                    error = _said(failure)
                 self.calls.append(Call(example, manner, began, time.time_ns(), text, engine, error))
 
     async def _held(self) -> None:
-        async with triton.InferenceServerClient(self.address) as client:
+        async with triton.InferenceServerClient(self.address, channel_args=OWN_CONNECTION) as client:
             pending: Example | None = None
             while not self.stopping:
                 queue: asyncio.Queue[Example | None] = asyncio.Queue()
                 replies = client.stream_infer(_several(queue))
                 try:
-                    while pending is not None or (pending := self._next()) is not None:
+                    while pending is not None or (pending := await self._next()) is not None:
                         began = time.time_ns()
                         queue.put_nowait(pending)
                         text, engine, error = await self._answer(replies)
@@ -134,15 +140,24 @@ class Callers:
                     text, engine = _text(reply) or text, _engine(reply) or engine
                     if _final(reply):
                         return text, engine, ""
+        except grpc.RpcError as failure:
+            moved = failure.code() is grpc.StatusCode.UNAVAILABLE
+            return text, engine, MOVED if moved else _said(failure)
         except InferenceServerException as failure:
-            moved = "UNAVAILABLE" in str(failure.status())
-            return text, engine, MOVED if moved else f"{type(failure).__name__}: {failure}"
+            return text, engine, _said(failure)
         except TimeoutError:
             return text, engine, "no reply in time"
         return text, engine, "the stream ended before the reply did"
 
 
 MOVED = "moved"
+
+OWN_CONNECTION = (("grpc.use_local_subchannel_pool", 1),)
+"""Without it, all clients of one process share one connection, and a switch would move just that."""
+
+
+def _said(failure: Exception) -> str:
+    return " ".join(f"{type(failure).__name__}: {failure}".split())[:200]
 
 
 def _request(example: Example, model: str) -> dict[str, Any]:
@@ -174,7 +189,11 @@ async def _once(example: Example) -> AsyncIterator[dict[str, Any]]:
 
 async def _several(queue: "asyncio.Queue[Example | None]") -> AsyncIterator[dict[str, Any]]:
     while (example := await queue.get()) is not None:
-        yield _request(example, STREAM_MODEL) | {"enable_empty_final_response": True}
+        request = _request(example, STREAM_MODEL)
+        # A held stream does not end with the reply, so the client asks to be told when a reply is whole. (The
+        # synchronous client has an argument for it, the asyncio one takes it as a parameter.)
+        request["parameters"]["triton_enable_empty_final_response"] = True
+        yield request
 
 
 def _text(reply: Any) -> str:
