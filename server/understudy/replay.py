@@ -309,7 +309,7 @@ def run(
     resume: str = "run the same command again to go on",
     quiet: bool = False,
 ) -> int:
-    """The command, with its progress on stderr. Returns 0, 130 when interrupted, 2 on an error."""
+    """The command, with its progress on stderr. Returns 0, 130 when interrupted, 3 on an error."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -358,7 +358,7 @@ def run(
             counts = asyncio.run(main())
     except UnderstudyError as error:
         console.print(f"error: {error}", style="red", highlight=False, soft_wrap=True)
-        return 2
+        return 3
     except (asyncio.CancelledError, KeyboardInterrupt):
         console.print(f"interrupted; {resume}", highlight=False, soft_wrap=True)
         return INTERRUPTED

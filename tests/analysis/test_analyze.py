@@ -231,11 +231,11 @@ def test_the_command_prints_the_answer_or_json(tmp_path: Path, capsys: pytest.Ca
 
 
 def test_the_command_says_errors_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run([tmp_path / "none.jsonl"], tmp_path / "out", quiet=True) == 2
+    assert run([tmp_path / "none.jsonl"], tmp_path / "out", quiet=True) == 3
     said = capsys.readouterr().err
     assert said.startswith("error: ") and said.count("\n") == 1 and "give JSON Lines" in said
     path = lines(tmp_path / "pairs.jsonl", damaged(10, 4))
-    assert run([path], tmp_path / "out", tolerances=tmp_path / "none.toml", quiet=True) == 2
+    assert run([path], tmp_path / "out", tolerances=tmp_path / "none.toml", quiet=True) == 3
     assert not (tmp_path / "out").exists(), "an error leaves nothing half-done behind"
 
 
@@ -265,9 +265,9 @@ def test_converting_joins_by_id_and_suffixes_duplicates(tmp_path: Path) -> None:
 def test_a_drill_that_hits_nothing_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     left, right = two(tmp_path)
     out = str(tmp_path / "pairs.jsonl")
-    assert convert.main([str(left), str(right), "--out", out, "--corrupt", "none=0.5"]) == 2
+    assert convert.main([str(left), str(right), "--out", out, "--corrupt", "none=0.5"]) == 3
     assert "name a category" in capsys.readouterr().err
-    assert convert.main([str(left), str(right), "--out", out, "--corrupt", "t"]) == 2
+    assert convert.main([str(left), str(right), "--out", out, "--corrupt", "t"]) == 3
     assert "give a category and a share" in capsys.readouterr().err
     assert convert.main([str(left), str(right), "--out", out]) == 0
     assert "1 duplicate ids got a suffix" in capsys.readouterr().out

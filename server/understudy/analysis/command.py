@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-FAILED = 2
+FAILED = 3
 BREACHED = 1
 ROWS = 20
 """Cells in the printed table; the report has all."""
@@ -38,7 +38,7 @@ def run(
 ) -> int:
     """Analyze, write `out`, print a table (or JSON).
 
-    Returns 0; 1 with `strict` when something breached; 2 on an error, said in one line.
+    Returns 0; 1 with `strict` when something breached; 3 on an error, said in one line.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

@@ -181,7 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except UnderstudyError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return 3
     said = [f"{counts.pairs} pairs to {given.out}"]
     if counts.suffixed:
         said.append(f"{counts.suffixed} duplicate ids got a suffix")
