@@ -22,7 +22,8 @@ from understudy.drift.tolerance import Tier
 from understudy.drift.verdict import State as Verdicted
 from understudy.errors import ConfigError
 from understudy.pair import Lane
-from verdicts import LANE, OTHER, a_verdict  # type: ignore[import-not-found]
+
+from tests.verdicts import LANE, OTHER, a_verdict
 
 S = 1_000_000_000
 T0 = 1_800_000_000 * S

@@ -24,7 +24,8 @@ from understudy.rollback import (
     rearmed,
     rolled_back,
 )
-from verdicts import LANE, OTHER, a_verdict  # type: ignore[import-not-found]
+
+from tests.verdicts import LANE, OTHER, a_verdict
 
 S = 1_000_000_000
 NOW = 1_800_000_000 * S
