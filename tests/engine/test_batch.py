@@ -3,10 +3,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import pytest
+import torch
 from understudy.engine.batch import Ask, Batcher, Piece, Ticket
 from understudy.engine.corpus import Split, sample
 from understudy.engine.evaluate import WEIGHTS, replies
-from understudy.engine.model import Decoder, load
+from understudy.engine.model import Decoder, load, pack
 from understudy.engine.tokenizer import Tokenizer
 from understudy.pair import Finish
 
@@ -17,7 +18,18 @@ Ran = Callable[[Sequence[Ask]], list[Reply]]
 
 @pytest.fixture(scope="module")
 def model() -> Decoder:
-    return load(WEIGHTS / "model.safetensors")
+    """As an engine serves it."""
+    loaded = load(WEIGHTS / "model.safetensors")
+    pack(loaded)
+    return loaded
+
+
+def test_packed_weights_compute_what_the_plain_ones_do(model: Decoder) -> None:
+    tokens = torch.arange(4, 64).reshape(3, 20)
+    with torch.inference_mode():
+        plain, packed = (m(tokens) for m in (load(WEIGHTS / "model.safetensors"), model))
+    assert torch.allclose(plain, packed, atol=1e-3)
+    assert torch.equal(plain.argmax(-1), packed.argmax(-1))
 
 
 @pytest.fixture(scope="module")

@@ -180,6 +180,37 @@ class Decoder(nn.Module):
         return self.head(x[:, 0])
 
 
+class Packed(nn.Module):
+    """A linear layer for inference alone, its weight laid out once for oneDNN.
+
+    torch's default, MKL, is twice as slow for the few rows of a decode step on processors that are not Intel's;
+    a row alone is a matrix-vector product and stays with it. The operator is what torch.compile emits.
+    """
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self.weight = linear.weight
+        self._packed = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), None)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """X (..., in) to (..., out)."""
+        if x.numel() == x.shape[-1]:
+            return F.linear(x, self.weight)
+        result: Tensor = torch.ops.mkldnn._linear_pointwise(x, self._packed, None, "none", [], "")
+        return result
+
+
+def pack(model: Decoder) -> None:
+    """Make a model on a CPU faster, in place, where this build of torch can; its weights must not change after."""
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return
+    with torch.no_grad():
+        for block in model.blocks:
+            for name, layer in tuple(block.named_children()):
+                if isinstance(layer, nn.Linear):
+                    setattr(block, name, Packed(layer))
+
+
 def save(model: Decoder, path: Path) -> None:
     """Write the weights as float16 safetensors; the shape goes into the file's metadata."""
     from safetensors.torch import save_file

@@ -51,7 +51,7 @@ def run(
 
     from understudy.engine.batch import Batcher
     from understudy.engine.kserve import Server
-    from understudy.engine.model import load
+    from understudy.engine.model import load, pack
     from understudy.engine.quantize import Quantization, quantize
     from understudy.engine.tokenizer import Tokenizer
 
@@ -59,6 +59,7 @@ def run(
     chosen = Quantization.parse(quantization, group_size or 0)
     model = load(WEIGHTS / "model.safetensors")
     quantize(model, chosen)
+    pack(model)
     tokenizer = Tokenizer(WEIGHTS / "tokenizer.json")
     manifest = manifests.embedded(WEIGHTS, chosen.method, chosen.method.bits, chosen.group_size)
     name = manifests.fingerprint(manifest)
