@@ -4,10 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
+.DEFAULT_GOAL := help
 .PHONY: help setup demo test check proto clean
 
 help:  ## Show the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  make demo takes QUANTIZATION=int3 PRIMARY=candidate PAIRS=N SEED=N FULL=1 STRICT=1 OUT=out/demo"
+	@echo "  PYTHON=python3.12 picks the interpreter of a new .venv"
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -18,11 +22,17 @@ setup: $(STAMP)  ## Install everything into .venv
 
 QUANTIZATION ?= int3
 PRIMARY ?= candidate
+OUT ?= out/demo
 PAIRS ?=
 SEED ?=
+FULL ?=
 STRICT ?=
+DEMO = --quantization $(QUANTIZATION) --primary $(PRIMARY) --out $(OUT) $(if $(PAIRS),--pairs $(PAIRS)) \
+	$(if $(SEED),--seed $(SEED)) $(if $(FULL),--full) $(if $(STRICT),--strict)
+BEGAN := $(shell date +%s)
 demo: $(STAMP)  ## Two real engines, one proxy, a caught regression, a rollback
-	$(BIN)/understudy demo --quantization $(QUANTIZATION) --primary $(PRIMARY) $(if $(PAIRS),--pairs $(PAIRS)) $(if $(SEED),--seed $(SEED)) $(if $(STRICT),--strict)
+	@ready=$$(date +%s); $(BIN)/understudy demo $(DEMO); code=$$?; ended=$$(date +%s); \
+	echo "set-up $$((ready - $(BEGAN))) s, demo $$((ended - ready)) s"; exit $$code
 
 test: $(STAMP)  ## The whole test suite
 	$(BIN)/python -m pytest
