@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 SETTLE_S = 2.0
 """Mirroring pauses this long after a switch: the engines' load moves, and pairs from then compare nothing."""
 
-PROBE_S = 5.0
+PROBE_S = 8.0
 
 
 @dataclass(slots=True)
@@ -49,6 +49,8 @@ class Pilot:
     last: rollback.Decision | None = None
     probed_ns: int | None = None
     probe_error: str = ""
+    unlatched: str = ""
+    """Why a rollback that is due could not be latched; empty: it could, or none is due."""
 
     def __post_init__(self) -> None:
         held = latch.read(self._latch)
@@ -73,7 +75,7 @@ class Pilot:
 
     def blocked(self) -> tuple[str, ...]:
         """What stands between the evidence and a rollback, by name."""
-        return tuple(self.last.blocked_by) if self.last else ()
+        return (*(self.last.blocked_by if self.last else ()), *(("latch",) if self.unlatched else ()))
 
     async def consider(
         self,
@@ -110,7 +112,17 @@ class Pilot:
         if state != self.state:
             self._remember(state)
         if decision.action is Action.ROLLBACK:
-            await self._move(Leg.BASELINE, f"rollback: {decision.detail}", tuple(alerts))
+            try:
+                await self._move(Leg.BASELINE, f"rollback: {decision.detail}", tuple(alerts))
+            except UnderstudyError as error:
+                held = self.held()
+                if held is None or held.primary != Leg.BASELINE:
+                    self.unlatched = str(error)
+                    raise
+                # Latched, so decided: a relay that is down reads the latch when it is back, one that did
+                # not answer is told again by whoever watches it.
+                log.error("latched to the baseline, but the relay did not answer: %s", error)
+            self.unlatched = ""
             self._remember(rollback.rolled_back(self.state, self.clock()))
         elif not new or decision.action is Action.NONE:
             return None
@@ -139,9 +151,18 @@ class Pilot:
             raise UnderstudyError(f"switch: {to!r} is no engine: say baseline or candidate")
         if self.in_progress:
             raise UnderstudyError("switch: one is under way: wait for it to finish")
-        told = await self._move(Leg(to), "operator", ())
-        self._remember(rollback.rolled_back(self.state, self.clock()))
-        return told
+        try:
+            return await self._move(Leg(to), "operator", ())
+        except UnderstudyError as error:
+            if self.primary != to:
+                raise
+            raise UnderstudyError(
+                f"switch: latched to {to}, but the relay does not answer: it is told again, and reads the latch "
+                f"at its start ({error})"
+            ) from None
+        finally:
+            if self.primary == to and self.held() is not None:
+                self._remember(rollback.rolled_back(self.state, self.clock()))
 
     async def rearm(self) -> dict[str, Any]:
         """Release the latch: the configured primary serves again.
@@ -179,11 +200,14 @@ class Pilot:
     def _remember(self, state: RollbackState) -> None:
         self.state = state
         scratch = self._memory.with_suffix(".tmp")
-        with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump({"switched_ns": state.switched_ns, "held": sorted(state.held)}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.rename(self._memory)
+        try:
+            with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+                json.dump({"switched_ns": state.switched_ns, "held": sorted(state.held)}, file)
+                file.flush()
+                os.fsync(file.fileno())
+            scratch.rename(self._memory)
+        except OSError as error:  # the latch is what must last; this only spaces rollbacks
+            log.error("%s cannot be written: %s", self._memory, error.strerror)
 
 
 def _remembered(path: Path) -> RollbackState:

@@ -30,7 +30,7 @@ PROOF_S = 60.0
 BACKLOG = 48
 """Pairs in flight at which the callers wait for the shadow engines."""
 
-LONGEST_S = 150.0
+LONGEST_S = 140.0
 """No demo drives traffic for longer."""
 
 

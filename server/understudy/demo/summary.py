@@ -78,7 +78,6 @@ def summarise(
     """Return summary.json without its targets."""
     broken = breaches(status["changes"])
     latch = status["latch"]
-    signal = status["signal"] or {}
     switch = (status["relay"] or {}).get("switch") or {}
     rolled = latch is not None and latch["primary"] == "baseline"
     switched_ns = switch.get("ns", 0) if rolled else 0
@@ -107,7 +106,7 @@ def summarise(
         ],
         "rollback": {
             "signalled": rolled,
-            "reason": signal.get("detail") or (latch or {}).get("reason", ""),
+            "reason": latch["reason"] if rolled else "",
             "seconds_from_breach": (switched_ns / 1e9 - broken[0]["ts"]) if rolled and broken else None,
             "calls_failed_by_switch": sum(
                 bool(call.error) and call.ended_ns > switched_ns > call.began_ns for call in calls
@@ -120,6 +119,9 @@ def summarise(
                 not call.short and call.engine == candidate for call in after
             ),
             "held_streams_moved": moved,
+            "relay": {
+                name: switch.get(name) for name in ("connections", "ended_idle", "truncated", "remaining")
+            },
         },
         "truth": losses(quantization),
         "setup_s": round(setup_s, 1),

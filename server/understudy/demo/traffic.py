@@ -14,6 +14,7 @@ from typing import Any
 
 import grpc
 import numpy as np
+import tritonclient.grpc as held
 import tritonclient.grpc.aio as triton
 from tritonclient.utils import InferenceServerException
 
@@ -104,50 +105,53 @@ class Callers:
                 self.calls.append(Call(example, manner, began, time.time_ns(), text, engine, error))
 
     async def _held(self) -> None:
-        async with triton.InferenceServerClient(self.address, channel_args=OWN_CONNECTION) as client:
-            pending: Example | None = None
-            while not self.stopping:
-                queue: asyncio.Queue[Example | None] = asyncio.Queue()
-                replies = client.stream_infer(_several(queue))
-                try:
-                    while pending is not None or (pending := await self._next()) is not None:
-                        began = time.time_ns()
-                        queue.put_nowait(pending)
-                        text, engine, error = await self._answer(replies)
-                        if error == MOVED and not text:
-                            # Ended while idle: the request may never have left us; it is asked once more.
-                            self.moved += 1
-                            break
-                        call = Call(pending, Manner.HELD, began, time.time_ns(), text, engine, error)
-                        self.calls.append(call)
-                        pending = None
-                        if error:
-                            break
-                    else:
-                        return
-                finally:
-                    queue.put_nowait(None)
-                    with suppress(Exception):
-                        replies.cancel()
+        """One request after the other on a stream of the synchronous client, as `start_stream` is used."""
+        client = held.InferenceServerClient(self.address, channel_args=OWN_CONNECTION)
+        replies: asyncio.Queue[tuple[Any, Any]] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
 
-    async def _answer(self, replies: Any) -> tuple[str, str, str]:
-        text = engine = ""
+        def heard(result: Any, error: Any) -> None:
+            loop.call_soon_threadsafe(replies.put_nowait, (result, error))
+
+        pending: Example | None = None
         try:
-            async with asyncio.timeout(TIMEOUT_S):
-                async for reply, failure in replies:
-                    if failure is not None:
-                        raise failure
-                    text, engine = _text(reply) or text, _engine(reply) or engine
-                    if _final(reply):
-                        return text, engine, ""
-        except grpc.RpcError as failure:
-            moved = failure.code() is grpc.StatusCode.UNAVAILABLE
-            return text, engine, MOVED if moved else _said(failure)
-        except InferenceServerException as failure:
-            return text, engine, _said(failure)
-        except TimeoutError:
-            return text, engine, "no reply in time"
-        return text, engine, "the stream ended before the reply did"
+            client.start_stream(heard)
+            while pending is not None or (pending := await self._next()) is not None:
+                began = time.time_ns()
+                text, engine, error = "", "", MOVED
+                with suppress(InferenceServerException):  # the stream may have ended since the last reply
+                    client.async_stream_infer(
+                        **_request(pending, STREAM_MODEL), enable_empty_final_response=True
+                    )
+                    text, engine, error = await self._answer(replies)
+                if error:
+                    await asyncio.to_thread(client.stop_stream)
+                    while not replies.empty():
+                        replies.get_nowait()
+                    client.start_stream(heard)
+                if error == MOVED and not text:
+                    # Ended while it was idle: the request never left us, so it is asked again.
+                    self.moved += 1
+                    continue
+                self.calls.append(Call(pending, Manner.HELD, began, time.time_ns(), text, engine, error))
+                pending = None
+        finally:
+            await asyncio.to_thread(client.stop_stream)
+            client.close()
+
+    async def _answer(self, replies: "asyncio.Queue[tuple[Any, Any]]") -> tuple[str, str, str]:
+        text = engine = ""
+        while True:
+            try:
+                reply, failure = await asyncio.wait_for(replies.get(), TIMEOUT_S)
+            except TimeoutError:
+                return text, engine, "no reply in time"
+            if failure is not None:
+                moved = "UNAVAILABLE" in str(failure.status())
+                return text, engine, MOVED if moved else _said(failure)
+            text, engine = _text(reply) or text, _engine(reply) or engine
+            if _final(reply):
+                return text, engine, ""
 
 
 MOVED = "moved"
@@ -185,15 +189,6 @@ def _request(example: Example, model: str) -> dict[str, Any]:
 
 async def _once(example: Example) -> AsyncIterator[dict[str, Any]]:
     yield _request(example, STREAM_MODEL)
-
-
-async def _several(queue: "asyncio.Queue[Example | None]") -> AsyncIterator[dict[str, Any]]:
-    while (example := await queue.get()) is not None:
-        request = _request(example, STREAM_MODEL)
-        # A held stream does not end with the reply, so the client asks to be told when a reply is whole. (The
-        # synchronous client has an argument for it, the asyncio one takes it as a parameter.)
-        request["parameters"]["triton_enable_empty_final_response"] = True
-        yield request
 
 
 def _text(reply: Any) -> str:
