@@ -84,16 +84,23 @@ class Supervisor:
         crashes = 0
         while not self._stopping.is_set():
             began = time.monotonic()
-            process = await asyncio.create_subprocess_exec(
-                *child.argv,
-                pass_fds=(*child.fds, *(() if child.outlives else (alive,))),
-                env=os.environ | ({} if child.outlives else {PARENT_FD: str(alive)}),
-                stdin=asyncio.subprocess.DEVNULL,
-                start_new_session=True,
-            )
-            self._processes[child.name] = process
-            log.info("started %s", child.name, extra={"pid": process.pid})
-            code = await process.wait()
+            code: int | str
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *child.argv,
+                    pass_fds=(*child.fds, *(() if child.outlives else (alive,))),
+                    env=os.environ | ({} if child.outlives else {PARENT_FD: str(alive)}),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+            except OSError as error:  # no memory or no process left just now: the others go on
+                code = f"no start ({error})"
+            else:
+                self._processes[child.name] = process
+                log.info("started %s", child.name, extra={"pid": process.pid})
+                if self._stopping.is_set():  # told to stop while it started: `_end` has not seen it
+                    await self._end(child)
+                code = await process.wait()
             if self._stopping.is_set():
                 return
             crashes = 1 if time.monotonic() - began > STEADY_S else crashes + 1
@@ -132,6 +139,19 @@ def watch_parent() -> None:
     threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
+def _answered(path: Path) -> bool:
+    """Whether somebody listens on a unix socket; a dead process leaves its file behind."""
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.settimeout(1)
+        try:
+            caller.connect(str(path))
+        except TimeoutError:
+            return True
+        except OSError:
+            return False
+        return True
+
+
 def bind(address: str, beside: bool = False) -> socket.socket:
     """Return a listening socket for `host:port` or `unix:path`, inheritable by the relay.
 
@@ -148,7 +168,8 @@ def bind(address: str, beside: bool = False) -> socket.socket:
     try:
         if unix:
             path = Path(address.removeprefix("unix:"))
-            path.unlink(missing_ok=True)
+            if path.is_socket() and (beside or not _answered(path)):
+                path.unlink()
             listening.bind(str(path))
             path.chmod(0o600)
         else:

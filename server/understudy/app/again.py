@@ -19,7 +19,7 @@ def run(
     model: str,
     out: Path,
     concurrency: int,
-    control_share: float,
+    control_share: float | None,
     *,
     quiet: bool,
 ) -> int:

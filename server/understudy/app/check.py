@@ -19,7 +19,7 @@ def run(path: Path, *, as_json: bool) -> int:
     except UnderstudyError as error:
         problems.append(str(error))
     if config is not None:
-        problems += _named(config)
+        problems += named(config)
     if as_json:
         print(json.dumps({"ok": not problems, "problems": problems}))
     else:
@@ -30,7 +30,7 @@ def run(path: Path, *, as_json: bool) -> int:
     return 3 if problems else 0
 
 
-def _named(config: Config) -> list[str]:
+def named(config: Config) -> list[str]:
     """What the config names and cannot be used."""
     problems: list[str] = []
     checks: list[Callable[[], object]] = [

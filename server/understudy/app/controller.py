@@ -9,9 +9,9 @@ import logging
 import signal
 import time
 from collections import deque
-from collections.abc import Awaitable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import grpc
 import uvloop
 
 from understudy import telemetry, web
-from understudy.alert import AlertBook, Health
+from understudy.alert import Alert, AlertBook, Health
 from understudy.analysis.outputs import plain
 from understudy.app import roster, sight
 from understudy.app.operate import CONTROL
@@ -29,7 +29,7 @@ from understudy.app.serve import analyzer_sockets
 from understudy.audit import AuditLog
 from understudy.capture.parquet import ParquetCapture
 from understudy.capture.parquet import State as Capturing
-from understudy.config import Config
+from understudy.config import Config, Engine
 from understudy.drift.engine import Drift
 from understudy.drift.load import load as load_tolerances
 from understudy.drift.tolerance import Tolerances
@@ -56,6 +56,9 @@ log = logging.getLogger(__name__)
 
 STEP_S = 0.5
 """How often ticks are closed and alerts judged."""
+
+PAGE_S = 5.0
+"""Pause before the page's port is tried again."""
 
 QUIET_S = 5.0
 """An observer not heard of for this long is gone: what it held is lost."""
@@ -97,6 +100,9 @@ class Controller:
         self.relay: Mapping[str, Any] = {}
         self.baseline_error: str | None = None
         self.capture: ParquetCapture | None = None
+        self.troubles: dict[str, str] = {}
+        """What of us fails just now: part -> error. The rest goes on."""
+        self._auditing = asyncio.Lock()
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="disk")
         self._unwritten = 0
         self.undisked = 0
@@ -151,8 +157,7 @@ class Controller:
             jobs += [dispatcher.run() for dispatcher in self.dispatchers]
             tasks = [group.create_task(job) for job in jobs]
             self.pipeline = await self._restore()
-            app = web.make_app(self, config.web)
-            jobs = [web.serve(app, config.web), self._watch_relay(), self._watch_engines()]
+            jobs = [self._page(), self._watch_relay(), self._watch_engines()]
             tasks += [group.create_task(job) for job in jobs]
             server, health = await self._serve()
             control = await listen(self.run_dir / CONTROL, self._obey)
@@ -220,7 +225,8 @@ class Controller:
         await health.leave()
         await server.stop(1)
         await self._step()
-        self.pipeline.close()
+        with self._tried("evidence"):
+            self.pipeline.close()
         if self.capture is not None:
             self._disk.submit(self.capture.close)
         self._disk.shutdown(wait=True)
@@ -233,40 +239,69 @@ class Controller:
 
     # -- a step --------------------------------------------------------------------------------------------
 
+    @contextmanager
+    def _tried(self, part: str) -> Iterator[None]:
+        """One part that fails must end neither the others nor us; it is said once, and once when it is over."""
+        try:
+            yield
+        except Exception as error:
+            told = str(error) or type(error).__name__
+            if self.troubles.get(part) != told:
+                known = isinstance(error, UnderstudyError | OSError)
+                log.error("%s: %s", part, told, exc_info=None if known else error)
+            self.troubles[part] = told
+        else:
+            if self.troubles.pop(part, None) is not None:
+                log.warning("%s: works again", part)
+
     async def _step(self) -> None:
         """Close what ticks are due, judge, tell, act."""
-        assert self.pipeline is not None
         now = time.time_ns()
-        books = self.pipeline.books
-        if books.heard_ns and now - books.heard_ns > QUIET_S * 1e9 and not self.pair_service.publishers:
-            for ledger in books.live:
-                books.end(ledger.boot)
-        for change in self.pipeline.advance(now):
-            self._record(change)
+        with self._tried("evidence"):
+            self._advance(now)
         if self.capture is not None and not self._unwritten:
             self._disk.submit(self.capture.write)
-        self.verdicts = self.pipeline.drift.verdicts()
-        alerts = self.book.update(self.verdicts, self._health(now), now)
-        firing = [alert.fingerprint for alert in self.book.alerts() if alert.name == "Breach"]
-        try:
+        alerts: list[Alert] = []
+        with self._tried("alerts"):
+            alerts = self.book.update(self.verdicts, self._health(now), now)
+        signal_: Signal | None = None
+        with self._tried("rollback"):
+            firing = [alert.fingerprint for alert in self.book.alerts() if alert.name == "Breach"]
             signal_ = await self.pilot.consider(
                 self.verdicts, firing, self._instrument(), self._watermark_age(now)
             )
-        except UnderstudyError as error:
-            log.error("the rollback is not done yet: %s", error)
-            signal_ = None
         if signal_ is not None:
-            self.signal = signal_
-            await self._audit(
-                "decision",
-                {
-                    "action": signal_.action.value,
-                    "reason": signal_.reason.value,
-                    "alerts": list(signal_.alerts),
-                    "detail": signal_.detail,
-                    "blocked_by": list(self.pilot.blocked()),
-                },
-            )
+            await self._decided(signal_)
+        with self._tried("notifiers"):
+            self._tell(now, alerts, signal_)
+        with self._tried("metrics"):
+            self.prometheus.telemetry.reading = self._reading(now)
+
+    def _advance(self, now: int) -> None:
+        assert self.pipeline is not None
+        books = self.pipeline.books
+        for boot in books.silent(now, int(QUIET_S * 1e9)):
+            if not self.pair_service.boots[boot]:
+                log.warning("observer %s is gone: what it held in flight is lost", boot)
+                books.end(boot)
+        for change in self.pipeline.advance(now):
+            self._record(change)
+        self.verdicts = self.pipeline.drift.verdicts()
+
+    async def _decided(self, signal_: Signal) -> None:
+        self.signal = signal_
+        await self._audit(
+            "decision",
+            {
+                "action": signal_.action.value,
+                "reason": signal_.reason.value,
+                "alerts": list(signal_.alerts),
+                "detail": signal_.detail,
+                "blocked_by": list(self.pilot.blocked()),
+            },
+        )
+
+    def _tell(self, now: int, alerts: Sequence[Alert], signal_: Signal | None) -> None:
         for dispatcher in self.dispatchers:
             dispatcher.offer(alerts, [signal_] if signal_ is not None else [])
         for alert in alerts:
@@ -274,7 +309,6 @@ class Controller:
         if signal_ is not None:
             told = convert.signal_to_proto(signal_)
             self.signal_service.publish(signals_pb2.SignalEvent(ns=now, signal=told))
-        self.prometheus.telemetry.reading = self._reading(now)
 
     def _record(self, change: Change) -> None:
         """Write a change of verdict down: verdicts.jsonl, the status, and everybody who watches."""
@@ -287,15 +321,17 @@ class Controller:
         }
         self.changes.append(told)
         path = self.state_dir / "verdicts.jsonl"
-        path.touch(mode=0o600)
-        with path.open("a") as file:
-            file.write(json.dumps(told) + "\n")
+        with self._tried("verdicts.jsonl"):
+            path.touch(mode=0o600)
+            with path.open("a") as file:
+                file.write(json.dumps(told) + "\n")
         verdict = convert.verdict_to_proto(change.verdict)
         self.signal_service.publish(signals_pb2.SignalEvent(ns=now, verdict=verdict))
 
     async def _audit(self, kind: str, data: Mapping[str, Any]) -> None:
         try:
-            await asyncio.to_thread(self.audit.append, kind, data, time.time_ns())
+            async with self._auditing:  # the chain has one writer
+                await asyncio.to_thread(self.audit.append, kind, data, time.time_ns())
         except UnderstudyError as error:
             log.error("not in the audit record: %s %s: %s", kind, data, error)
 
@@ -356,11 +392,13 @@ class Controller:
 
     async def _watch_relay(self) -> None:
         while True:
-            try:
-                self.relay = await ask(self.run_dir / "relay.sock", {"op": "status"}, timeout_s=2)
+            with self._tried("relay"):
+                try:
+                    self.relay = await ask(self.run_dir / "relay.sock", {"op": "status"}, timeout_s=2)
+                except UnderstudyError:
+                    self.relay = {}
+                    raise
                 await self._agree(Leg(self.relay["primary"]))
-            except UnderstudyError:
-                self.relay = {}
             await asyncio.sleep(1)
 
     async def _agree(self, serving: Leg) -> None:
@@ -373,22 +411,36 @@ class Controller:
         """Ask the engines who they are: one that was replaced opens a lane of its own."""
         while True:
             for leg, engine in roster.engines(self.config).items():
-                try:
-                    member = await roster.ask(engine, 5.0)
-                except UnderstudyError as error:
-                    if leg is Leg.BASELINE:
-                        self.baseline_error = str(error)
-                    continue
-                if leg is Leg.BASELINE:
-                    self.baseline_error = ""
-                if member.fingerprint != self.pilot.roster[leg].fingerprint:
-                    log.warning("engines.%s is another engine now: %s", leg, member.fingerprint[:12])
-                    self.pilot.roster[leg] = member
-                    await self._audit("engine", {"leg": leg.value, "fingerprint": member.fingerprint})
-                    assert self.pipeline is not None
-                    self._declare(self.pipeline)
-                    self.pair_service.changed()
+                with self._tried(f"engines.{leg}"):
+                    await self._meet(leg, engine)
             await asyncio.sleep(self.config.engines.describe_s)
+
+    async def _meet(self, leg: Leg, engine: Engine) -> None:
+        try:
+            member = await roster.ask(engine, 5.0)
+        except UnderstudyError as error:
+            if leg is Leg.BASELINE:
+                self.baseline_error = str(error)
+            raise
+        if leg is Leg.BASELINE:
+            self.baseline_error = ""
+        known = self.pilot.roster.get(leg)
+        if known is not None and member.fingerprint == known.fingerprint:
+            return
+        assert self.pipeline is not None
+        log.warning("engines.%s is another engine now: %s", leg, member.fingerprint[:12])
+        self.pilot.roster[leg] = member
+        self._declare(self.pipeline)
+        self.pair_service.changed()
+        await self._audit("engine", {"leg": leg.value, "fingerprint": member.fingerprint})
+
+    async def _page(self) -> None:
+        """The page and the metrics; a port that is taken must not stop the evidence."""
+        app = web.make_app(self, self.config.web)
+        while True:
+            with self._tried("web"):
+                await web.serve(app, self.config.web)
+            await asyncio.sleep(PAGE_S)
 
     # -- the operator (control.sock) and the page (web.Source) -------------------------------------------------
 
@@ -433,6 +485,7 @@ class Controller:
             "pairing": bool(self.relay.get("observer_connected")) and bool(self.pipeline.books.live),
             "tick": self.pipeline.closed,
             "undisked": self.undisked,
+            "troubles": dict(self.troubles),
         }
 
     def metrics(self) -> tuple[bytes, str]:
@@ -465,5 +518,11 @@ def run(config: Config) -> int:
         with suppress(asyncio.CancelledError):
             await task
 
-    uvloop.run(main())
+    try:
+        uvloop.run(main())
+    except* (UnderstudyError, OSError) as failures:
+        first: BaseException = failures
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        raise EngineError(str(first)) from None
     return 0

@@ -41,13 +41,7 @@ def status(run_dir: Path, *, as_json: bool) -> int:
     held = told["latch"]
     console.print(f"primary [bold]{told['primary']}[/]" + (f"  (latched: {held['reason']})" if held else ""))
     console.print(f"mirror {'on' if told['mirror_on'] else 'off'}  verdict {told['verdict']}")
-    counts = told["totals"]
-    spilled = {name: sum(counts[name].values()) for name in ("shed", "failed", "lost")}
-    console.print(
-        f"requests {counts['requests']}  eligible {counts['eligible']}  paired {counts['paired']}  "
-        + "  ".join(f"{name} {count}" for name, count in spilled.items())
-        + f"  in flight {counts['in_flight']}"
-    )
+    console.print("  ".join(f"{name.replace('_', ' ')} {count}" for name, count in told["counts"].items()))
     firing = [one for one in told["alerts"] if one["state"] == "firing"]
     for one in firing:
         console.print(f"[red]{one['name']}[/] {one['annotations']['summary']}")
@@ -58,10 +52,17 @@ def status(run_dir: Path, *, as_json: bool) -> int:
             one["metric"],
             one["state"] + (f" ({one['tier']})" if one["tier"] else ""),
             str(one["votes"]),
-            f"{one['effect']:+.3f} [{one['low']:+.3f}, {one['high']:+.3f}]",
-            f"{one['tau']:g}",
-            f"{one['evidence_ratio']:.3g}",
+            f"{_figure(one['effect'], '+.3f')} [{_figure(one['low'], '+.3f')}, {_figure(one['high'], '+.3f')}]",
+            _figure(one["tau"], "g"),
+            _figure(one["evidence_ratio"], ".3g"),
             "" if one["more_pairs"] is None else str(one["more_pairs"]),
         )
     console.print(table)
+    if len(told["verdicts"]) > 40:
+        console.print(f"... and {len(told['verdicts']) - 40} more cells: see --json")
     return 0
+
+
+def _figure(value: float | None, form: str) -> str:
+    """A figure that may not be known."""
+    return "?" if value is None else format(value, form)

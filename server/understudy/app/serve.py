@@ -1,14 +1,20 @@
 """`understudy serve`: one command, one config, every process."""
 
 import asyncio
+import fcntl
 import logging
+import os
 import signal
+import socket
+import stat
 import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from understudy.app import logs, process, roster
+from understudy.app.check import named
 from understudy.config import Config, load
 from understudy.errors import ConfigError, UnderstudyError
 from understudy.service.lines import ask
@@ -29,8 +35,16 @@ def run(path: Path) -> int:
 
 async def _serve(path: Path) -> int:
     config = load(path)
+    for problem in named(config):
+        raise ConfigError(problem)
     run_dir, state_dir = private(config.run_dir, "run_dir"), private(config.state_dir, "state_dir")
+    with locked(run_dir, "run_dir"), locked(state_dir, "state_dir"):
+        return await _hold(config, path, run_dir, state_dir)
+
+
+async def _hold(config: Config, path: Path, run_dir: Path, state_dir: Path) -> int:
     old_relay = await _old_relay(run_dir)
+    free(config.web.host, config.web.port, beside=old_relay)
     listening = bind(config.listen, beside=old_relay)
     now = process.primary(config.primary, state_dir)
     await roster.gather(config, now, state_dir / process.RECORD)
@@ -76,6 +90,9 @@ def private(directory: str, key: str) -> Path:
         raise ConfigError(f"{key}: {longest} is too long for a unix socket: name a shorter directory")
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = path.stat()
+        if found.st_uid != os.geteuid() or found.st_mode & stat.S_ISVTX:
+            raise ConfigError(f"{key}: {path} is shared with others: name a directory of its own")
         path.chmod(0o700)
         with tempfile.TemporaryFile(dir=path):
             pass
@@ -84,6 +101,43 @@ def private(directory: str, key: str) -> Path:
             f"{key}: {path} cannot be written ({error.strerror}): name another directory"
         ) from error
     return path
+
+
+@contextmanager
+def locked(directory: Path, key: str) -> Iterator[None]:
+    """Hold a directory for ourselves; the kernel lets go of it however we die.
+
+    Raises:
+        ConfigError: another `understudy serve` holds it.
+    """
+    handle = os.open(directory / "serve.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise ConfigError(
+            f"{key}: {directory} is in use by another `understudy serve`: stop that one, or name another directory"
+        ) from None
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def free(host: str, port: int, *, beside: bool) -> None:
+    """Make sure that the page's port can be had; `beside` a dying predecessor it may still be taken.
+
+    Raises:
+        ConfigError: it is taken or not ours.
+    """
+    if port == 0 or beside:
+        return
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as error:
+        raise ConfigError(
+            f"web.port: cannot listen on {host}:{port} ({error.strerror}): set web.port to a free one"
+        ) from None
 
 
 async def _old_relay(run_dir: Path) -> bool:

@@ -10,7 +10,7 @@ import json
 import logging
 import struct
 from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from understudy.drift.engine import Drift
@@ -30,6 +30,12 @@ REMEMBERED = 65_536
 
 COMPACT_TICKS = 60
 """Ticks between snapshots."""
+
+RETRY_S = 1.0
+"""Pause after the disk refused a pair: until it takes it, the pair is not acknowledged."""
+
+JUMP_NS = 60_000_000_000
+"""A wall clock this far behind the last closed tick went back; less is waited out."""
 
 
 class Scorer(Protocol):
@@ -80,6 +86,8 @@ class Pipeline:
         self._missing: Counter[str] = Counter()
         self._open: list[tuple[int, Entry]] = []
         self._since_compact = 0
+        self._ahead_ns = 0
+        self._refused = False
         self.books = Books()
         self.scored = 0
         self.unscored: Counter[str] = Counter()
@@ -98,9 +106,12 @@ class Pipeline:
         if batch.HasField("ledger"):
             if self.books.take(batch.ledger, now_ns):
                 # What it missed before we first heard of it was counted by our predecessor, or never.
-                self._missing.update(_missing(batch.ledger))
+                self._missing.update(_missing(batch.ledger.shed, batch.ledger.lost))
         for pair in batch.pairs:
             if pair.request.id not in self._counted and pair.request.id not in self._scoring:
+                if self._ahead_ns:
+                    pair.admitted_ns = min(pair.admitted_ns, now_ns) + self._ahead_ns
+                    pair.tick = pair.admitted_ns // self._tick_ns
                 self._pending[pair.tick] += 1
                 job = asyncio.ensure_future(self._score(pair, self._scorer.submit(pair)))
                 self._scoring[pair.request.id] = job
@@ -108,17 +119,41 @@ class Pipeline:
         return asyncio.ensure_future(_all([job for job in known if job is not None]))
 
     async def _score(self, message: values_pb2.Pair, waiting: Awaitable[list[Score]]) -> None:
-        scores = await waiting
-        pair = pair_from_proto(message)
-        entry = Entry(Kind.SCORED, _pack(pair, scores))
-        self._journal.append(entry)
-        self._vote(pair, scores, entry)
-        del self._scoring[pair.id]
-        self._pending[pair.tick] -= 1
+        """Score, journal, count. What goes wrong with one pair is counted and ends with that pair."""
+        id_, tick = message.request.id, message.tick
+        try:
+            scores = await waiting
+            pair = pair_from_proto(message)
+            entry = Entry(Kind.SCORED, _pack(pair, scores))
+            await self._journaled(entry)
+            self._vote(pair, scores, entry)
+            self.unscored.update(reason for score in scores for reason in score.unscored.values())
+            if self._keep is not None:
+                self._keep(pair, scores)
+        except Exception as error:  # a defect of ours or of a peer: sent again, it would only fail again
+            log.exception("pair %s could not be counted", id_)
+            self._counted[id_] = None
+            self.unscored[f"pipeline: {type(error).__name__}"] += 1
+        finally:
+            del self._scoring[id_]
+            self._pending[tick] -= 1
         self.scored += 1
-        self.unscored.update(reason for score in scores for reason in score.unscored.values())
-        if self._keep is not None:
-            self._keep(pair, scores)
+
+    async def _journaled(self, entry: Entry) -> None:
+        """Append, waiting as long as the disk refuses: observers keep what is not acknowledged."""
+        while True:
+            try:
+                self._journal.append(entry)
+            except OSError as error:
+                if not self._refused:
+                    log.error("the evidence cannot be written (%s): pairs wait: make room", error.strerror)
+                self._refused = True
+                await asyncio.sleep(RETRY_S)
+            else:
+                if self._refused:
+                    log.warning("the evidence is written again")
+                self._refused = False
+                return
 
     # -- ticks ---------------------------------------------------------------------------------------------
 
@@ -137,37 +172,57 @@ class Pipeline:
 
     def due(self, now_ns: int) -> int:
         """Return the last tick that may be closed: resolved by the watermark and scored, or out of grace."""
-        late = (now_ns - self._grace_ns) // self._tick_ns - 1
+        late = (now_ns + self._ahead_ns - self._grace_ns) // self._tick_ns - 1
         watermark = self.books.watermark_ns()
         if watermark is None:
             return late
+        if self._ahead_ns:
+            watermark = min(watermark, now_ns) + self._ahead_ns
         ready = watermark // self._tick_ns - 1
         unscored = min((tick for tick, count in self._pending.items() if count > 0), default=ready + 1)
         return max(late, min(ready, unscored - 1))
 
     def advance(self, now_ns: int) -> list[Change]:
-        """Close every tick that is due; return what changed."""
+        """Close every tick that is due; return what changed.
+
+        Raises:
+            OSError: the disk refuses; the tick stays open.
+        """
+        self._steady(now_ns)
         tick = self.due(now_ns)
         if tick <= self.closed:
             return []
         self._account(tick)
         changes = self._append(Entry(Kind.CLOSED, b"%d" % tick))
-        self._journal.sync()
         self._since_compact += 1
-        if self._since_compact >= COMPACT_TICKS:
-            self._compact()
+        try:
+            self._journal.sync()
+            if self._since_compact >= COMPACT_TICKS:
+                self._compact()
+        except OSError as error:  # the changes stand all the same; the next tick tries again
+            log.error("the evidence is not safe on the disk: %s", error)
         for done in [t for t, count in self._pending.items() if not count]:
             del self._pending[done]
         return changes
 
+    def _steady(self, now_ns: int) -> None:
+        """A wall clock that went back must not stop the evidence: time goes on from the last closed tick."""
+        behind = (self.closed + 1) * self._tick_ns - (now_ns + self._ahead_ns)
+        if behind > JUMP_NS:
+            self._ahead_ns += behind
+            log.error(
+                "the clock is %.0f s behind the evidence: going on from tick %d",
+                behind / 1e9,
+                self.closed + 1,
+            )
+
     def _account(self, tick: int) -> None:
         """Pairs shed or lost since the last closing are missing from the slice `all` of this tick."""
-        told = Counter[str]()
-        for ledger in self.books.all:
-            told.update(_missing(ledger))
+        totals = self.books.totals()
+        told = _missing(totals.shed, totals.lost)
         for outcome, count in sorted((told - self._missing).items()):
             self._append(Entry(Kind.MISSING, f"{tick} {outcome} {count}".encode()))
-        self._missing = told
+            self._missing[outcome] += count
 
     # -- the engine, live and from the journal -------------------------------------------------------------
 
@@ -201,10 +256,7 @@ class Pipeline:
 
     def _compact(self) -> None:
         """Begin a generation; a snapshot knows closed ticks only, so the open ones' entries go along."""
-        self._journal.compact(self.drift.snapshot())
-        for _, entry in self._open:
-            self._journal.append(entry)
-        self._journal.sync()
+        self._journal.compact(self.drift.snapshot(), (entry for _, entry in self._open))
         self._since_compact = 0
 
     def _miss(self, tick: int, outcome: str, count: int) -> None:
@@ -215,8 +267,13 @@ class Pipeline:
             self.drift.add(Vote(ts, ALL, EVERY, i, lane=lane, outcome=outcome, pair_id=i) for i in ids)
 
     def close(self) -> None:
-        """Snapshot and release the journal."""
-        self._compact()
+        """Snapshot and release the journal; pairs still being scored are left to be published again."""
+        for job in list(self._scoring.values()):
+            job.cancel()
+        try:
+            self._compact()
+        except OSError as error:
+            log.error("no snapshot at the end (%s): the log before it is read at the next start", error)
         self._journal.close()
 
 
@@ -239,11 +296,8 @@ async def _all(jobs: Sequence[asyncio.Future[None]]) -> None:
         await asyncio.shield(job)
 
 
-def _missing(ledger: pairs_pb2.Ledger) -> dict[str, int]:
-    return {
-        Resolution.SHED.value: sum(ledger.shed.values()),
-        Resolution.LOST.value: sum(ledger.lost.values()),
-    }
+def _missing(shed: Mapping[str, int], lost: Mapping[str, int]) -> Counter[str]:
+    return Counter({Resolution.SHED.value: sum(shed.values()), Resolution.LOST.value: sum(lost.values())})
 
 
 _SIZE = struct.Struct("!I")

@@ -6,11 +6,13 @@ The log goes to the kernel entry by entry (safe against our own death) and to th
 (safe against the machine's).
 """
 
+import errno
 import logging
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from io import FileIO
@@ -80,27 +82,40 @@ class Journal:
         )
 
     def append(self, entry: Entry) -> None:
-        """Hand an entry to the kernel."""
-        head = HEAD.pack(entry.kind, len(entry.payload), zlib.crc32(entry.payload))
-        self._file.write(head + entry.payload)
+        """Hand an entry to the kernel.
+
+        Raises:
+            OSError: the disk did not take it; the log is as before.
+        """
+        _write(self._file, _packed(entry))
 
     def sync(self) -> None:
         """Wait until the disk has every entry."""
         os.fsync(self._file.fileno())
 
-    def compact(self, snapshot: bytes) -> None:
-        """Begin a generation from this snapshot; forget those before the last."""
+    def compact(self, snapshot: bytes, entries: Iterable[Entry] = ()) -> None:
+        """Begin a generation from this snapshot and these entries; forget those before the last.
+
+        Raises:
+            OSError: the disk did not take it; the generation before goes on.
+        """
         generation = self._generation + 1
         path = self._directory / f"drift.{generation}.snapshot"
-        scratch = path.with_suffix(".tmp")
-        with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(struct.pack("!I", zlib.crc32(snapshot)) + snapshot)
-            file.flush()
-            os.fsync(file.fileno())
+        later = self._directory / f"votes.{generation}.log"
+        scratch, begun = path.with_suffix(".tmp"), later.with_suffix(".tmp")
+        for target, data in (
+            (scratch, struct.pack("!I", zlib.crc32(snapshot)) + snapshot),
+            (begun, b"".join(map(_packed, entries))),
+        ):
+            with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
         scratch.rename(path)
+        begun.rename(later)  # the generation is there once its log is: a snapshot without one is not read
+        following = self._open(generation)
         self._file.close()
-        self._generation = generation
-        self._file = self._open(generation)
+        self._file, self._generation = following, generation
         for old in self._directory.glob("*.*.*"):
             if _number(old) <= generation - KEPT:
                 old.unlink()
@@ -135,6 +150,22 @@ class Journal:
         data = (self._directory / f"votes.{generation}.log").read_bytes()
         for kind, payload, _ in _entries(data):
             yield Entry(kind, payload)
+
+
+def _packed(entry: Entry) -> bytes:
+    return HEAD.pack(entry.kind, len(entry.payload), zlib.crc32(entry.payload)) + entry.payload
+
+
+def _write(file: FileIO, data: bytes) -> None:
+    """Write all of it or nothing."""
+    size = os.fstat(file.fileno()).st_size
+    try:
+        if file.write(data) != len(data):  # a full disk takes a part without an error
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError:
+        with suppress(OSError):
+            os.ftruncate(file.fileno(), size)  # half an entry would hide those after it
+        raise
 
 
 def _number(path: Path) -> int:

@@ -83,6 +83,8 @@ class Pool:
                 log.debug("analyzers at %s: %s", address, error.details())
             except ValueError as error:
                 log.warning("analyzers at %s do not follow understudy.v1: %s", address, error)
+            except Exception:
+                log.exception("analyzers at %s: their stream is opened again", address)
             finally:
                 self.connected.discard(address)
                 self._retry(item for items in outstanding.values() for item in items)
@@ -113,10 +115,11 @@ class Pool:
                     credit.release()
                 for name, spent in batch.cost_ns.items():
                     self.cost_ns[name] = self.cost_ns.get(name, 0) + spent
-                items = outstanding.pop(batch.sequence, [])
+                items = outstanding.get(batch.sequence, [])
                 for item, answer in zip(items, batch.pairs, strict=True):
                     if not item.scores.done():
                         item.scores.set_result([score_from_proto(s) for s in answer.scores])
+                outstanding.pop(batch.sequence, None)  # only now: a batch answered wrongly is tried again
         finally:
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
@@ -144,9 +147,11 @@ class Pool:
     def _retry(self, items: Iterable[_Item]) -> None:
         for item in items:
             item.tries += 1
+            if item.scores.done():
+                continue
             if item.tries < TRIES:
                 self._waiting.appendleft(item)
-            elif not item.scores.done():
+            else:
                 self.lost_pairs += 1
                 item.scores.set_result(unscored(self._metrics, pair_from_proto(item.pair), "worker_lost"))
         self._more.set()

@@ -14,7 +14,10 @@ from understudy.errors import UnderstudyError
 log = logging.getLogger(__name__)
 
 LONGEST = 1 << 20
-"""Bytes of one line."""
+"""Bytes of one request."""
+
+ANSWER = 64 << 20
+"""Bytes of one answer: a status with thousands of cells is long."""
 
 Handler = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 
@@ -36,9 +39,12 @@ async def listen(path: Path, handler: Handler) -> asyncio.Server:
 
 async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handler: Handler) -> None:
     with suppress(ConnectionError, asyncio.CancelledError):
-        while line := await reader.readline():
-            writer.write(json.dumps(await _answer(line, handler)).encode() + b"\n")
-            await writer.drain()
+        try:
+            while line := await reader.readline():
+                writer.write(json.dumps(await _answer(line, handler)).encode() + b"\n")
+                await writer.drain()
+        except ValueError:  # longer than `limit`
+            writer.write(b'{"ok": false, "error": "control: request too long"}\n')
     writer.close()
 
 
@@ -65,7 +71,7 @@ async def ask(path: Path, request: dict[str, Any], timeout_s: float = 10.0) -> d
     """
     try:
         async with asyncio.timeout(timeout_s):
-            reader, writer = await asyncio.open_unix_connection(path, limit=LONGEST)
+            reader, writer = await asyncio.open_unix_connection(path, limit=ANSWER)
             try:
                 writer.write(json.dumps(request).encode() + b"\n")
                 await writer.drain()
@@ -80,7 +86,16 @@ async def ask(path: Path, request: dict[str, Any], timeout_s: float = 10.0) -> d
         raise UnderstudyError(
             f"{path}: nobody listens ({error.strerror}): is `understudy serve` running, and run_dir the same?"
         ) from None
-    answer = json.loads(line) if line else {"ok": False, "error": f"{path}: closed without an answer"}
+    except ValueError as error:
+        raise UnderstudyError(f"{path}: {error}: is it understudy that listens there?") from None
+    if not line.endswith(b"\n"):
+        raise UnderstudyError(f"{path}: closed without an answer: look at its log")
+    try:
+        answer = json.loads(line)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise UnderstudyError(f"{path}: answers no JSON object: is it understudy that listens there?")
     if not answer.pop("ok", False):
         raise UnderstudyError(str(answer.get("error", "refused")))
     return dict(answer)

@@ -1,6 +1,7 @@
 """PairService: observers publish pairs and accounting to the controller; others may watch the pairs."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable
 from typing import Protocol
 
@@ -36,6 +37,8 @@ class PairServicer(rpc.PairServiceServicer):
         self._watchers: set[asyncio.Queue[pb.PairBatch]] = set()
         self._changed = asyncio.Event()
         self.publishers = 0
+        self.boots: Counter[str] = Counter()
+        """Streams open now, by the boot id of the observer behind each."""
 
     def changed(self) -> None:
         """Push the sink's new state to every observer now (kill switch, switch of primary)."""
@@ -51,7 +54,8 @@ class PairServicer(rpc.PairServiceServicer):
         replies: asyncio.Queue[pb.Credit | None] = asyncio.Queue()
         taken: asyncio.Queue[tuple[pb.PairBatch, Awaitable[None]] | None] = asyncio.Queue()
         self.publishers += 1
-        intake = asyncio.ensure_future(self._take(request_iterator, taken))
+        boots: set[str] = set()
+        intake = asyncio.ensure_future(self._take(request_iterator, taken, boots))
         intake.add_done_callback(lambda _: taken.put_nowait(None))
         counted = asyncio.ensure_future(self._acknowledge(taken, replies))
         counted.add_done_callback(lambda _: replies.put_nowait(None))
@@ -64,6 +68,7 @@ class PairServicer(rpc.PairServiceServicer):
             counted.result()
         finally:
             self.publishers -= 1
+            self.boots -= Counter(boots)
             for task in (intake, counted, pushed):
                 task.cancel()
             await asyncio.gather(intake, counted, pushed, return_exceptions=True)
@@ -72,8 +77,12 @@ class PairServicer(rpc.PairServiceServicer):
         self,
         batches: AsyncIterator[pb.PairBatch],
         taken: asyncio.Queue[tuple[pb.PairBatch, Awaitable[None]] | None],
+        boots: set[str],
     ) -> None:
         async for batch in batches:
+            if batch.ledger.boot and batch.ledger.boot not in boots:
+                boots.add(batch.ledger.boot)
+                self.boots[batch.ledger.boot] += 1
             taken.put_nowait((batch, self._sink.take(batch)))
             if batch.pairs:
                 for watcher in self._watchers:
