@@ -28,6 +28,10 @@ RunDir = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
+USAGE = 2
+"""What the parser of the command line says."""
+WRONG = 3
+
 SERVING = "Serve"
 COMPARING = "Compare"
 
@@ -193,8 +197,11 @@ def replay(
     out: Annotated[Path, typer.Option("--out", help="Where the new pairs go.")] = Path("out/replay"),
     concurrency: Annotated[int, typer.Option("--concurrency", help="Requests at one time.")] = 8,
     control_share: Annotated[
-        float, typer.Option("--control-share", help="Share that also gets a control reply.")
-    ] = 0.25,
+        float | None,
+        typer.Option(
+            "--control-share", help="Share that also gets a control reply; default: those captured with one."
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Send captured requests to two engines again; interrupted, the same command goes on where it stopped."""
@@ -239,7 +246,8 @@ def analyze(
 
 def main() -> None:
     """The console script: errors an operator can mend are one line, never a traceback."""
-    sys.exit(guarded(app))
+    code = guarded(app)
+    sys.exit(WRONG if code == USAGE else code)  # one code for wrong use, whoever finds it
 
 
 def guarded(command: Callable[[], object]) -> int:
@@ -248,7 +256,7 @@ def guarded(command: Callable[[], object]) -> int:
         command()
     except UnderstudyError as error:
         print(f"understudy: {error}", file=sys.stderr)
-        return 3
+        return WRONG
     except KeyboardInterrupt:
         return 130
     except SystemExit as leave:

@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from understudy.capture import ParquetCapture, captured
+from understudy.capture import ParquetCapture
 from understudy.capture import Settings as CaptureSettings
 from understudy.capture.parquet import State as CaptureState
-from understudy.capture.reader import ids
+from understudy.capture.reader import admitted, ids
 from understudy.errors import ConfigError, DataError, EngineError, UnderstudyError
-from understudy.pair import Lane, Leg, Output, Pair, Request
+from understudy.pair import Lane, Leg, Output, Pair
 
 if TYPE_CHECKING:
     from understudy.codec import Codec
@@ -37,8 +37,9 @@ class Settings:
 
     concurrency: int = 8
     """Requests in flight at a time."""
-    control_share: float = 0.25
-    """Share of requests, by a hash of their id, that the baseline answers twice (A/A); 0 to 1."""
+    control_share: float | None = None
+    """Share of requests, by a hash of their id, that the baseline answers twice (A/A); 0 to 1. None: those
+    that had a control reply when they were captured, so that what was judged then can be judged again."""
     deadline_s: float = 300.0
     """No leg takes longer; then it has failed by its own deadline."""
     connect_s: float = 10.0
@@ -47,7 +48,7 @@ class Settings:
     def __post_init__(self) -> None:
         if self.concurrency < 1:
             raise ConfigError(f"--concurrency is {self.concurrency}; give 1 or more")
-        if not 0 <= self.control_share <= 1:
+        if self.control_share is not None and not 0 <= self.control_share <= 1:
             raise ConfigError(f"--control-share is {self.control_share}; give a share from 0 to 1")
         for name in ("deadline_s", "connect_s"):
             if getattr(self, name) <= 0:
@@ -108,9 +109,7 @@ async def replay(
     settings, stop, codec = settings or Settings(), stop or asyncio.Event(), codec or KServeCodec()
     counts = Counts(total=sum(len(list(ids(path))) for path in captures))
     _plan(out, captures, baseline, candidate, fingerprints, settings)
-    capture = ParquetCapture(
-        CaptureSettings(str(out), content=True, part_s=5.0, keep_days=36_500, max_bytes=1 << 60)
-    )
+    capture = ParquetCapture(CaptureSettings(str(out), content=True, keep_days=36_500, max_bytes=1 << 60))
     done = set(ids(out)) if any(out.glob("pairs-*.parquet")) else set()
     counts.done = counts.resumed = len(done)
     progress(counts)
@@ -174,7 +173,7 @@ class _Run:
             if self.stop.is_set() or self.gone:
                 return
             admitted_ns = time.time_ns()
-            outputs = await self._ask(pair.request)
+            outputs = await self._ask(pair)
             refused = next((output for output in outputs if _refused(output)), None)
             if refused is not None:
                 self.gone = f"the {refused.leg} engine at {refused.upstream} is gone ({refused.error})"
@@ -182,11 +181,13 @@ class _Run:
             self._keep(pair, outputs, admitted_ns)
             await asyncio.sleep(0)
 
-    async def _ask(self, request: Request) -> tuple[Output, ...]:
+    async def _ask(self, pair: Pair) -> tuple[Output, ...]:
         from understudy.codec import Undecodable
         from understudy.mirror.leg import Call, metadata_for
 
-        legs = self.legs if controlled(request.id, self.settings.control_share) else self.legs[:2]
+        request, share = pair.request, self.settings.control_share
+        twice = pair.control is not None if share is None else controlled(request.id, share)
+        legs = self.legs if twice else self.legs[:2]
 
         async def call(leg: "Shadow") -> Output:
             # The control never reuses the caller's seed: it is to show the baseline's own noise.
@@ -230,7 +231,7 @@ class _Run:
 
 def _requests(captures: Sequence[str | Path], done: set[str], counts: Counts) -> Iterator[Pair]:
     seen: set[str] = set()
-    for item in captured(*captures):
+    for item in admitted(*captures):
         pair = item.pair
         if pair.id in seen:
             raise DataError(f"{captures[0]}: id {pair.id!r} comes twice; give every capture once")
@@ -357,7 +358,7 @@ def run(
         with bar:
             counts = asyncio.run(main())
     except UnderstudyError as error:
-        console.print(f"error: {error}", style="red", highlight=False, soft_wrap=True)
+        console.print(f"understudy: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         return 3
     except (asyncio.CancelledError, KeyboardInterrupt):
         console.print(f"interrupted; {resume}", highlight=False, soft_wrap=True)

@@ -46,8 +46,8 @@ def test_a_line_becomes_a_pair(tmp_path: Path) -> None:
         "sampling": {"temperature": 0, "stop": ["x"]},
     }
     path = lines(tmp_path / "pairs.jsonl", [row(1, left, right, **more)])
-    ((pair, scores, content),) = load([path], Seen())
-    assert (scores, content) == ((), True)
+    ((pair, scores, content, line),) = load([path], Seen())
+    assert (scores, content, line) == ((), True, 1)
     assert (pair.baseline.finish, pair.baseline.truncated_by) == (Finish.LENGTH, "max_tokens")
     assert (pair.baseline.first_ns, pair.baseline.last_ns) == (5_000_000, 20_000_000)
     assert pair.candidate.failed and pair.candidate.error == "out of memory"
@@ -60,14 +60,14 @@ def test_a_line_becomes_a_pair(tmp_path: Path) -> None:
 def test_without_a_prompt_the_cluster_is_the_id(tmp_path: Path) -> None:
     seen = Seen()
     path = lines(tmp_path / "pairs.jsonl", [{"id": 7, "baseline": "a", "candidate": "b"}])
-    ((pair, _, _),) = load([path], seen)
+    ((pair, *_),) = load([path], seen)
     assert (pair.id, pair.request.cluster, seen.no_prompt) == ("7", "7", 1)
 
 
 def test_a_duplicate_id_is_an_error_or_gets_a_suffix_and_is_never_dropped(tmp_path: Path) -> None:
     bare = [{"id": "a", "baseline": "x", "candidate": "x"}] * 3
     path = lines(tmp_path / "pairs.jsonl", bare)
-    with pytest.raises(DataError, match=r"pairs.jsonl: id 'a' comes twice.*--duplicates suffix"):
+    with pytest.raises(DataError, match=r"pairs.jsonl:2: id 'a' comes twice.*--duplicates suffix"):
         list(load([path], Seen()))
     items = list(load([path], Seen(), Duplicates.SUFFIX))
     assert [item.pair.id for item in items] == ["a", "a#2", "a#3"]
@@ -233,7 +233,7 @@ def test_the_command_prints_the_answer_or_json(tmp_path: Path, capsys: pytest.Ca
 def test_the_command_says_errors_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([tmp_path / "none.jsonl"], tmp_path / "out", quiet=True) == 3
     said = capsys.readouterr().err
-    assert said.startswith("error: ") and said.count("\n") == 1 and "give JSON Lines" in said
+    assert said.startswith("understudy: ") and said.count("\n") == 1 and "give JSON Lines" in said
     path = lines(tmp_path / "pairs.jsonl", damaged(10, 4))
     assert run([path], tmp_path / "out", tolerances=tmp_path / "none.toml", quiet=True) == 3
     assert not (tmp_path / "out").exists(), "an error leaves nothing half-done behind"

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -79,7 +79,15 @@ class Engine:
             await server.stop(None)
 
 
-def capture_of(directory: Path, count: int, *, content: bool = True, seed: int | None = None) -> Path:
+def capture_of(
+    directory: Path,
+    count: int,
+    *,
+    content: bool = True,
+    seed: int | None = None,
+    controls: Collection[int] = (),
+    admitted: Callable[[int], int] = lambda number: 1,
+) -> Path:
     capture = ParquetCapture(Settings(directory=str(directory), content=content))
     for number in range(count):
         sampling = Sampling(temperature=0.7, seed=seed)
@@ -89,7 +97,10 @@ def capture_of(directory: Path, count: int, *, content: bool = True, seed: int |
         )
         request = Request(f"r{number}", f"c{number}", method, "lm", f"p{number}", sampling, 1, raw=raw)
         lane = Lane("b" * 64, "c" * 64)
-        capture.write([(Pair(request, Output(Leg.BASELINE, "x"), Output(Leg.CANDIDATE, "x"), lane), ())])
+        again = Output(Leg.CONTROL, "x") if number in controls else None
+        sides = (Output(Leg.BASELINE, "x"), Output(Leg.CANDIDATE, "x"))
+        pair = Pair(request, *sides, lane, control=again, admitted_ns=admitted(number))
+        capture.write([(pair, ())])
     capture.close()
     return directory
 
@@ -130,6 +141,22 @@ async def test_the_control_is_the_baseline_with_another_seed(tmp_path: Path) -> 
     assert sum(seed == 7 for seed in seeds(baseline.asked)) == 4
     assert set(seeds(candidate.asked)) == {7}
     assert all(pair.control and pair.control.text == pair.baseline.text for pair, _ in read(tmp_path / "out"))
+
+
+async def test_without_a_share_those_get_a_control_that_were_captured_with_one(tmp_path: Path) -> None:
+    source = capture_of(tmp_path / "source", 6, controls=(1, 4))
+    baseline, candidate = Engine("full"), Engine("low")
+    async with baseline.served() as left, candidate.served() as right:
+        await replay([source], left, right, tmp_path / "out")
+    assert {pair.id for pair, _ in read(tmp_path / "out") if pair.control} == {"r1", "r4"}
+
+
+async def test_requests_are_sent_in_the_order_of_their_admission(tmp_path: Path) -> None:
+    source = capture_of(tmp_path / "source", 6, admitted=lambda number: 100 - number)
+    baseline = Engine("full")
+    async with baseline.served() as left:
+        await replay([source], left, left, tmp_path / "out", ReplaySettings(concurrency=1))
+    assert [pair.id for pair, _ in read(tmp_path / "out")] == [f"r{n}" for n in reversed(range(6))]
 
 
 def test_the_same_requests_get_a_control_in_every_run() -> None:

@@ -57,7 +57,7 @@ def run(
                 lambda done, total: bar.update(shown, completed=done, total=total),
             )
     except UnderstudyError as error:
-        errors.print(f"error: {error}", style="red", markup=False)
+        errors.print(f"understudy: {error}", style="red", markup=False)
         return FAILED
     except KeyboardInterrupt:
         errors.print("interrupted; nothing of this run was kept")

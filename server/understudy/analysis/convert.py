@@ -180,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             Drill.parse(given.corrupt, given.seed) if given.corrupt else None,
         )
     except UnderstudyError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"understudy: {error}", file=sys.stderr)
         return 3
     said = [f"{counts.pairs} pairs to {given.out}"]
     if counts.suffixed:

@@ -11,7 +11,6 @@ temperature, top_k, top_p, seed, max_tokens, stop. Fields not named here are ign
 
 import glob
 import gzip
-import heapq
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,14 +19,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from understudy.capture.reader import captured
+from understudy.capture.reader import admitted
 from understudy.codec.cluster import cluster_of
 from understudy.errors import DataError
 from understudy.pair import Category, Finish, Lane, Leg, Output, Pair, Request, Sampling
 from understudy.score import Score
-
-WINDOW = 2_000
-"""Captured pairs are put into order of admission within so many: they were written in order of completion."""
 
 FINISHES = {
     "stop": Finish.STOP,
@@ -72,6 +68,8 @@ class Item(NamedTuple):
     """As captured; empty for JSON Lines."""
     content: bool
     """False: only the captured scores tell what the texts were like."""
+    line: int = 0
+    """Of a JSON Lines file; 0 in a capture."""
 
 
 def load(
@@ -86,7 +84,7 @@ def load(
     ids: dict[str, int] = {}
     for path in files(paths):
         before = seen.pairs
-        items = _ordered(path) if _is_capture(path) else _lines(path, seen)
+        items = (Item(*item) for item in admitted(path)) if _is_capture(path) else _lines(path, seen)
         for item in items:
             seen.pairs += 1
             seen.no_control += item.pair.control is None
@@ -94,8 +92,10 @@ def load(
             count = ids[item.pair.id] = ids.get(item.pair.id, 0) + 1
             if count > 1:
                 if duplicates == Duplicates.ERROR:
+                    where = f"{path}:{item.line}" if item.line else str(path)
                     raise DataError(
-                        f"{path}: id {item.pair.id!r} comes twice; make it unique or pass --duplicates suffix"
+                        f"{where}: id {item.pair.id!r} comes twice; make it unique or pass "
+                        "--duplicates suffix"
                     )
                 seen.suffixed += 1
                 name = f"{item.pair.id}#{count}"
@@ -147,17 +147,6 @@ def _is_capture(path: Path) -> bool:
         return file.read(4) == b"PAR1"
 
 
-def _ordered(path: Path) -> Iterator[Item]:
-    """A capture in order of admission, with bounded memory; ties and timeless pairs keep their order."""
-    waiting: list[tuple[int, int, Item]] = []
-    for index, item in enumerate(captured(path)):
-        heapq.heappush(waiting, (item.pair.admitted_ns, index, Item(*item)))
-        if len(waiting) > WINDOW:
-            yield heapq.heappop(waiting)[2]
-    while waiting:
-        yield heapq.heappop(waiting)[2]
-
-
 def _lines(path: Path, seen: Seen) -> Iterator[Item]:
     for number, value in json_lines(path):
         where = f"{path}:{number}"
@@ -166,7 +155,7 @@ def _lines(path: Path, seen: Seen) -> Iterator[Item]:
         except ValueError as error:
             raise DataError(f"{where}: {error}") from None
         seen.no_prompt += not pair.request.text
-        yield Item(pair, (), True)
+        yield Item(pair, (), True, number)
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

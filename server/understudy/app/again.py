@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from understudy import replay
+from understudy.capture.reader import files
 from understudy.engine.upstream import describe
-from understudy.errors import ConfigError
+from understudy.errors import ConfigError, EngineError
 from understudy.pair import Lane
 
 
@@ -28,6 +29,7 @@ def run(
     Raises:
         UnderstudyError: an engine or the capture cannot be used.
     """
+    files(captures)  # a capture that is not there is said before any engine is asked
     lane = asyncio.run(_lane(baseline, candidate, model))
     return replay.run(
         captures,
@@ -42,7 +44,14 @@ def run(
 
 
 async def _lane(baseline: str, candidate: str, model: str) -> Lane:
-    told = [await describe(address, model, timeout_s=5.0) for address in (baseline, candidate)]
+    told = []
+    for name, address in (("baseline", baseline), ("candidate", candidate)):
+        try:
+            told.append(await describe(address, model, timeout_s=5.0))
+        except EngineError as error:
+            raise EngineError(
+                f"replay: the {name} engine: {error}; start it, or correct --{name} or --model"
+            ) from None
     if told[0].fingerprint == told[1].fingerprint:
         raise ConfigError(
             f"replay: {baseline} and {candidate} are the same engine ({told[0].fingerprint[:12]}): "

@@ -1,6 +1,7 @@
 """Reads captures back: files, directories and globs, parts and open journals, oldest first."""
 
 import glob
+import heapq
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ from understudy.score import Score
 
 CHUNK = 1_000
 """Rows held in memory at a time."""
+WINDOW = 2_000
+"""Pairs are put into order of admission within so many: they were written in order of completion."""
 
 
 class Captured(NamedTuple):
@@ -45,6 +48,17 @@ def captured(*paths: str | Path) -> Iterator[Captured]:
             except (KeyError, TypeError, ValueError) as error:
                 raise DataError(f"{path}: a row cannot be read ({error}); delete the file") from None
             yield Captured(pair, scores, row["content"])
+
+
+def admitted(*paths: str | Path) -> Iterator[Captured]:
+    """`captured` in order of admission, with bounded memory; ties and timeless pairs keep their order."""
+    waiting: list[tuple[int, int, Captured]] = []
+    for index, item in enumerate(captured(*paths)):
+        heapq.heappush(waiting, (item.pair.admitted_ns, index, item))
+        if len(waiting) > WINDOW:
+            yield heapq.heappop(waiting)[2]
+    while waiting:
+        yield heapq.heappop(waiting)[2]
 
 
 def ids(path: str | Path) -> Iterator[str]:
