@@ -1,5 +1,6 @@
 """One real engine process for the whole folder, as an operator would start it."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -23,8 +24,9 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         )
     assert process.stdout is not None
     line = process.stdout.readline()
-    assert "listening on" in line, log.read_text()
-    yield line.split()[-1]
+    ready = re.fullmatch(r"ready on (\S+) fingerprint [0-9a-f]{64}\n", line)
+    assert ready, line + log.read_text()
+    yield ready[1]
     process.send_signal(signal.SIGTERM)
     process.stdout.close()
     assert process.wait(20) == 0

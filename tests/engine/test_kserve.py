@@ -82,12 +82,13 @@ def test_without_stream_a_decoupled_model_answers_once(engine: str) -> None:
     assert error is None and text(result) == REPLY
 
 
-def test_the_final_response_is_empty_and_comes_only_when_asked_for(engine: str) -> None:
+def test_the_last_response_is_final_and_an_empty_one_only_when_asked_for(engine: str) -> None:
     def finals(**call: Any) -> list[bool]:
         got = streamed(engine, "tensorrt_llm_bls", {"stream": True}, **call)
         return [r.get_response().parameters["triton_final_response"].bool_param for r, _ in got]
 
-    assert not any(finals())
+    marked = finals()
+    assert marked[-1] and not any(marked[:-1])
     told = finals(enable_empty_final_response=True)
     assert told[-1] and not any(told[:-1])
     last, _ = streamed(engine, "tensorrt_llm_bls", {"stream": True}, enable_empty_final_response=True)[-1]
@@ -224,6 +225,38 @@ def test_a_cancelled_stream_stops_generating(engine: str) -> None:
             call.cancel()
         streamed(engine, "tensorrt_llm_bls", {})
         assert succeeded() == before + 1
+
+
+def test_nothing_said_of_chance_is_greedy_and_random_seed_is_a_seed(engine: str) -> None:
+    silent = [tensor for tensor in inputs() if tensor.name() != "temperature"]
+    hot = [
+        *inputs("Count from 3 to 9 in words.", temperature=2.0),
+        triton.InferInput("random_seed", [1, 1], "INT64"),
+    ]
+    hot[-1].set_data_from_numpy(np.array([[5]], dtype=np.int64))
+    with triton.InferenceServerClient(engine) as client:
+        assert text(client.infer("ensemble", silent)) == REPLY
+        seeded = text(
+            client.infer("ensemble", inputs("Count from 3 to 9 in words.", temperature=2.0, seed=5))
+        )
+        assert text(client.infer("ensemble", hot)) == seeded
+
+
+async def test_a_reply_names_its_engine_to_those_who_ask(engine: str) -> None:
+    fingerprint = (await describe(engine, "ensemble")).fingerprint
+
+    def named(result: Any) -> str:
+        return str(result.get_response().parameters["engine"].string_param)
+
+    asked = {"identify": True}
+    with triton.InferenceServerClient(engine) as client:
+        assert named(client.infer("ensemble", inputs(), parameters=asked)) == fingerprint
+        assert "engine" not in client.infer("ensemble", inputs()).get_response().parameters
+    for final in (True, False):
+        got = streamed(
+            engine, "tensorrt_llm_bls", {"stream": True}, parameters=asked, enable_empty_final_response=final
+        )
+        assert {named(result) for result, _ in got} == {fingerprint}
 
 
 async def test_it_says_who_it_is(engine: str, tmp_path: Path) -> None:

@@ -73,9 +73,10 @@ class Servicer:
         clock: Callable[[], int],
     ) -> None:
         self._submit, self._max_batch, self._clock = submit, max_batch, clock
+        name = fingerprint(manifest)
         self._parameters = {
-            PARAMETER: json.dumps(manifest, sort_keys=True),
-            "understudy_fingerprint": fingerprint(manifest),
+            PARAMETER: json.dumps({**manifest, "fingerprint": name}, sort_keys=True),
+            "understudy_fingerprint": name,
         }
         self._counts = {name: _Count() for name in MODELS}
 
@@ -164,7 +165,7 @@ class Servicer:
         except Refused:
             self._counts[model.name].fail += 1
             raise
-        text = b"".join([piece async for piece in self._generate(order)])
+        text = b"".join([piece.data async for piece in self._generate(order)])
         return wire.reply(order, order.echo + text)
 
     async def model_stream_infer(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
@@ -232,9 +233,12 @@ class Servicer:
                 log.debug("stream ended: %s", error)
 
     async def _answer(self, order: Order, out: asyncio.Queue[Any]) -> None:
-        """Put a streamed request's responses: texts, then an empty final one where the client asked for it."""
+        """Put a streamed request's responses: the last text is final, or an empty one where the client asked.
+
+        The end of a reply brings no text of its own: a last text comes twice then (cumulative) or is empty (delta).
+        """
         if not order.stream:
-            text = b"".join([piece async for piece in self._generate(order)])
+            text = b"".join([piece.data async for piece in self._generate(order)])
             last = not (order.model.decoupled and order.empty_final)
             await out.put(_streamed(wire.reply(order, order.echo + text, final=last)))
             if last:
@@ -242,16 +246,17 @@ class Servicer:
         else:
             text, fresh = order.echo, order.echo
             async for piece in self._generate(order):
-                if piece or fresh:
-                    text, fresh = text + piece, fresh + piece
+                text, fresh = text + piece.data, fresh + piece.data
+                last = piece.finish is not None and not order.empty_final
+                if fresh or last:
                     shown = text if order.model.cumulative else fresh
-                    await out.put(_streamed(wire.reply(order, shown, final=False)))
+                    await out.put(_streamed(wire.reply(order, shown, final=last)))
                     fresh = b""
         if order.empty_final:
             await out.put(_streamed(wire.reply(order, None, final=True)))
 
-    async def _generate(self, order: Order) -> AsyncIterator[bytes]:
-        """The reply's bytes as they come; leaving the iteration early stops the generation."""
+    async def _generate(self, order: Order) -> AsyncIterator[Piece]:
+        """The reply's pieces, the last with its finish; leaving the iteration early stops the generation."""
         pieces: asyncio.Queue[Piece] = asyncio.Queue()
         count, started = self._counts[order.model.name], self._clock()
         ticket = self._submit(order.ask, pieces.put_nowait)
@@ -266,8 +271,7 @@ class Servicer:
                     count.success += 1
                     count.success_ns += now - started
                     count.last_ms = now // 1_000_000
-                if piece.data:
-                    yield piece.data
+                yield piece
                 if piece.finish is not None:
                     return
         except Refused:

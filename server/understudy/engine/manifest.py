@@ -83,6 +83,7 @@ def parse(text: str | bytes, where: str) -> dict[str, Any]:
 
 def embedded(weights: Path, method: str, bits: int, group_size: int) -> dict[str, Any]:
     """The manifest of this process's embedded engine: reads the weights' and the tokenizer's hashes."""
+    import safetensors
     import tokenizers
     import torch
 
@@ -97,10 +98,11 @@ def embedded(weights: Path, method: str, bits: int, group_size: int) -> dict[str
             "exclude_modules": (["embedding", "head", "norms"], Source.OBSERVED),
             "calibration": (None, Source.OBSERVED),
             "kv_cache": ("float32", Source.OBSERVED),
-            "runtime": ("torch", Source.OBSERVED),
+            "runtime": ("understudy embedded engine", Source.OBSERVED),
             "versions": (
                 {
                     "torch": torch.__version__,
+                    "safetensors": safetensors.__version__,
                     "tokenizers": tokenizers.__version__,
                     "python": platform.python_version(),
                 },

@@ -85,7 +85,7 @@ def run(
         except (OSError, RuntimeError) as error:
             text = str(error).splitlines()[0]
             raise EngineError(f"--listen {listen} cannot be bound ({text}): choose another address") from None
-        print(f"engine {chosen} ({name[:12]}) listening on {address}", flush=True)
+        print(f"ready on {address} fingerprint {name}", flush=True)
         await stopping.wait()
         await server.stop()
 

@@ -32,12 +32,14 @@ INPUTS = (
     ("top_k", "INT32", False),
     ("top_p", "FP32", False),
     ("seed", "UINT64", False),
+    ("random_seed", "UINT64", False),
     ("stop_words", "BYTES", False),
     ("bad_words", "BYTES", False),
     ("exclude_input_in_output", "BOOL", False),
     ("stop", "BOOL", False),
 )
-_SPOKEN = {"seed": ("UINT64", "INT64", "UINT32", "INT32"), "max_tokens": ("INT32", "UINT32", "INT64")}
+_INTEGERS = ("UINT64", "INT64", "UINT32", "INT32")
+_SPOKEN = {"seed": _INTEGERS, "random_seed": _INTEGERS, "max_tokens": _INTEGERS}
 """Other datatypes taken too: releases of the backend differ in these."""
 
 
@@ -123,8 +125,10 @@ def read(request: Any) -> Order:
     limit = int(_one(tensors, "max_tokens", 1))
     if limit < 1:
         raise _invalid(f"max_tokens must be positive, got {limit}")
-    temperature, top_p = float(_one(tensors, "temperature", 1.0)), float(_one(tensors, "top_p", 1.0))
-    top_k = int(_one(tensors, "top_k", 0))
+    # As TensorRT-LLM does: with neither temperature nor top_k nor top_p, greedy.
+    chance = any(tensors.get(name) for name in ("temperature", "top_k", "top_p"))
+    temperature = float(_one(tensors, "temperature", 1.0 if chance else 0.0))
+    top_k, top_p = int(_one(tensors, "top_k", 0)), float(_one(tensors, "top_p", 1.0))
     if not 0 <= temperature < float("inf"):
         raise _invalid(f"temperature must be finite and at least 0, got {temperature:g}")
     if not 0 <= top_p <= 1:
@@ -134,7 +138,7 @@ def read(request: Any) -> Order:
     stream = _flag(tensors, "stream", False)
     if stream and not model.decoupled:
         raise _invalid("Streaming is only supported when model is deployed using decoupled mode.")
-    seed = _one(tensors, "seed", None)
+    seed = _one(tensors, "seed", _one(tensors, "random_seed", None))
     final = request.parameters.get("triton_enable_empty_final_response")
     identify = request.parameters.get("identify")
     return Order(
