@@ -3,10 +3,11 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -71,9 +72,10 @@ class Engine(Double):
         reply.config.parameters["understudy_manifest"].string_value = manifest
         return reply
 
-    def text(self, request: pb.ModelInferRequest) -> str:
-        """By the brain."""
-        return self.brain(unpack(request.raw_input_contents[0])[0].decode())
+    def words_for(self, request: pb.ModelInferRequest) -> Sequence[str]:
+        """By the brain, word by word."""
+        said = self.brain(unpack(request.raw_input_contents[0])[0].decode())
+        return re.findall(r"\s*\S+|\s+$", said) or [""]
 
 
 class Deployment:

@@ -1,8 +1,7 @@
 """A double of an engine that speaks KServe v2 over real gRPC; no model behind it."""
 
 import asyncio
-import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import grpc
@@ -54,9 +53,9 @@ class Double:
         """Further methods."""
         return {}
 
-    def text(self, request: pb.ModelInferRequest) -> str:
-        """What is said to a request."""
-        return "".join(self.words)
+    def words_for(self, request: pb.ModelInferRequest) -> Sequence[str]:
+        """What is said to a request, a streamed message each."""
+        return self.words
 
     async def stop(self) -> None:
         """Stop at once."""
@@ -84,7 +83,7 @@ class Double:
         except asyncio.CancelledError:
             self.cancelled.set()
             raise
-        return answer(request.id, self.text(request))
+        return answer(request.id, "".join(self.words_for(request)))
 
     async def _stream(
         self, requests: AsyncIterator[pb.ModelInferRequest], context: Any
@@ -96,7 +95,7 @@ class Double:
                 replies.put_nowait(pb.ModelStreamInferResponse(error_message=self.error))
                 return
             said = ""
-            words = re.findall(r"\s*\S+|\s+$", self.text(request)) or [""]
+            words = self.words_for(request)
             for index, word in enumerate(words):
                 said += word
                 last = index == len(words) - 1
