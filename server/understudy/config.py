@@ -23,6 +23,7 @@ from understudy.notify.webhook import Settings as Webhook
 from understudy.observe.settings import Settings as Observe
 from understudy.pair import Leg
 from understudy.relay.settings import Settings as Relay
+from understudy.relay.settings import parse as parse_address
 from understudy.rollback import Settings as Rollback
 from understudy.web.app import Settings as Web
 
@@ -40,6 +41,13 @@ class Engine:
     manifest: str = ""
     """A manifest file, for engines whose RPCs do not say how they are quantized."""
 
+    def __post_init__(self) -> None:
+        _address("engines.*.address", self.address)
+        if not self.model:
+            raise ConfigError(
+                f"engines: the model of {self.address} is empty: name the model that callers ask"
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class Engines:
@@ -55,6 +63,11 @@ class Engines:
     """True only in an A/A run: baseline and candidate may be the same engine."""
     describe_s: float = 15.0
     """How often the engines are asked who they are, seconds."""
+
+    def __post_init__(self) -> None:
+        for name in ("wait_s", "describe_s"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"engines.{name}: {getattr(self, name)} is not above 0: give seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +88,16 @@ class Analyzers:
     """Local worker processes."""
     addresses: tuple[str, ...] = ()
     """Further AnalysisService addresses: host:port or unix:PATH."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.workers <= 256:
+            raise ConfigError(f"analyzers.workers: {self.workers} is not from 0 to 256: give a count")
+        if not self.workers and not self.addresses:
+            raise ConfigError("analyzers: no local worker and no address: nothing would be scored: give one")
+        if self.workers and not self.names:
+            raise ConfigError("analyzers.names: is empty: name an analyzer, or set analyzers.workers = 0")
+        for address in self.addresses:
+            _address("analyzers.addresses", address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +152,25 @@ class Config:
     notify: Notify = field(default_factory=Notify)
     web: Web = field(default_factory=Web)
 
+    def __post_init__(self) -> None:
+        _address("listen", self.listen)
+        if self.primary is Leg.CONTROL:
+            raise ConfigError("primary: 'control' serves no callers: name baseline or candidate")
+        for name in ("run_dir", "state_dir"):
+            if not getattr(self, name):
+                raise ConfigError(f"{name}: is empty: name a directory")
+
     def capture_settings(self) -> Capture:
         """The capture's settings, its directory taken from the state directory."""
         assert self.capture is not None
         return replace(self.capture, directory=str(Path(self.state_dir) / self.capture.directory))
+
+
+def _address(key: str, address: str) -> None:
+    try:
+        parse_address(address)
+    except ValueError as error:
+        raise ConfigError(f"{key}: {error}: write host:port or unix:PATH") from None
 
 
 DERIVED = {
@@ -152,8 +190,10 @@ def load(path: Path) -> Config:
         data = tomllib.loads(path.read_text())
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file: name an existing config") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8 at byte {error.start}: save it as UTF-8") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}): name a file that can be") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: is not TOML: {error}") from error
     return parse(data, path)

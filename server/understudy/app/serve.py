@@ -46,6 +46,8 @@ async def _hold(config: Config, path: Path, run_dir: Path, state_dir: Path) -> i
     old_relay = await _old_relay(run_dir)
     free(config.web.host, config.web.port, beside=old_relay)
     listening = bind(config.listen, beside=old_relay)
+    if config.capture is not None:
+        private(config.capture_settings().directory, "capture.directory")
     now = process.primary(config.primary, state_dir)
     await roster.gather(config, now, state_dir / process.RECORD)
     supervisor = Supervisor(children(config, path, listening.fileno()))
