@@ -6,10 +6,10 @@ first pass and every cell counts from its first vote.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from understudy import plugins
 from understudy.analysis import outputs
@@ -55,8 +55,14 @@ def analyze(
     settings: Settings | None = None,
     tolerances: Tolerances | None = None,
     progress: Progress = lambda done, total: None,
+    *,
+    manifests: Mapping[str, Mapping[str, Any]] | None = None,
+    remarks: Sequence[str] = (),
 ) -> Result:
     """Analyze pairs; with `out`, write scores.parquet, verdicts.jsonl, summary.json and report.html there.
+
+    `manifests` (leg -> the engine's manifest) and `remarks` are stated in the report: the pairs' files do not
+    know them.
 
     Raises:
         DataError: an input is broken.
@@ -92,7 +98,8 @@ def analyze(
             run.scores.abandon()
         raise
     result = run.result(
-        notes(seen, tolerances, run.votes, lanes), provenance(paths, tolerances, versions, lanes)
+        (*remarks, *notes(seen, tolerances, run.votes, lanes)),
+        provenance(paths, tolerances, versions, lanes, manifests or {}),
     )
     if out is not None:
         outputs.write_text(out / "verdicts.jsonl", outputs.verdict_lines(result.changes, result.verdicts))

@@ -23,6 +23,8 @@ FAILED = 3
 BREACHED = 1
 ROWS = 20
 """Cells in the printed table; the report has all."""
+NARROW = 88
+"""Columns of a terminal below which the tolerances are left out of the table, so that names stay whole."""
 STYLE = {State.BREACH: "bold red", State.WITHIN: "green", State.INSTRUMENT_FAULT: "yellow"}
 
 
@@ -66,7 +68,10 @@ def run(
         json.dump(result.summary(), sys.stdout, indent=2, ensure_ascii=False)
         sys.stdout.write("\n")
     else:
-        show(result, Console(highlight=False), out)
+        console = Console(highlight=False)
+        if not console.is_terminal:  # a file or a pipe has no width to break lines at
+            console = Console(highlight=False, width=120)
+        show(result, console, out)
     return BREACHED if strict and result.state == State.BREACH else 0
 
 
@@ -83,17 +88,18 @@ def show(result: Result, console: "Console", out: Path) -> None:
     table.add_column("")
     table.add_column("slice", overflow="fold")
     table.add_column("metric", overflow="fold")
-    for name in ("votes", "effect", "95 % interval", "tau", "seen"):
+    narrow = console.width < NARROW
+    for name in ("votes", "effect", "95 % interval", *(() if narrow else ("tau",)), "seen"):
         table.add_column(name, justify="right", no_wrap=True)
     for cell in cells[:ROWS]:
-        table.add_row(*_row(cell))
+        table.add_row(*_row(cell, narrow=narrow))
     console.print(table)
     if len(cells) > ROWS:
         console.print(f"... and {len(cells) - ROWS} more cells in the report", style="dim")
     told = ", ".join(f"{mark} {state.words}" for state, mark in SYMBOL.items())
     console.print(
-        f"{told}; effect in points, positive = the candidate is worse; seen = the smallest effect that so "
-        "many votes would have shown",
+        f"{told}; effect in points, positive = the candidate is worse; tau = the tolerance; seen = the "
+        "smallest effect that so many votes would have shown",
         style="dim",
         markup=False,
     )
@@ -114,7 +120,7 @@ def show(result: Result, console: "Console", out: Path) -> None:
     console.print(f"\nreport: {out / 'report.html'}", markup=False, soft_wrap=True)
 
 
-def _row(cell: CellReport) -> "list[Text]":
+def _row(cell: CellReport, *, narrow: bool) -> "list[Text]":
     from rich.text import Text
 
     return [
@@ -123,7 +129,7 @@ def _row(cell: CellReport) -> "list[Text]":
         Text(cell.metric),
         Text(f"{cell.votes:,}"),
         Text(points(cell.effect)),
-        Text(f"{points(cell.low)} to {points(cell.high)}"),
-        Text(points(cell.tau, sign=False)),
+        Text(f"{points(cell.low)}..{points(cell.high)}"),
+        *(() if narrow else (Text(points(cell.tau, sign=False)),)),
         Text(points(cell.smallest, sign=False)),
     ]

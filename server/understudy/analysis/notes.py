@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from understudy.analysis.inputs import Seen, files
 from understudy.drift.tolerance import Tolerances
@@ -50,7 +51,11 @@ def notes(seen: Seen, tolerances: Tolerances, votes: int, lanes: Mapping[str, No
 
 
 def provenance(
-    paths: Sequence[str | Path], tolerances: Tolerances, versions: str, lanes: Mapping[str, None]
+    paths: Sequence[str | Path],
+    tolerances: Tolerances,
+    versions: str,
+    lanes: Mapping[str, None],
+    manifests: Mapping[str, Mapping[str, Any]],
 ) -> tuple[tuple[str, str], ...]:
     """(name, value) of everything that decided the result."""
     from importlib.metadata import version
@@ -59,8 +64,26 @@ def provenance(
     for path in files(paths):
         rows.append((f"input {path.name}", f"{path} ({_digest(path)})"))
     rows.append(("tolerances", f"sha256 {tolerances.hash()}"))
-    rows += [("lane (baseline..candidate)", lane) for lane in lanes]
+    rows += [("lane (baseline..candidate)", lane.replace("..", " .. ")) for lane in lanes]
+    rows += [(f"{leg} engine", _manifest(manifest)) for leg, manifest in manifests.items()]
     return tuple(rows)
+
+
+def _manifest(manifest: Mapping[str, Any]) -> str:
+    """Every field an engine told of itself; what nobody could tell is said too."""
+    told = {
+        name: "unknown" if field.get("source") == "unknown" else _value(field.get("value"))
+        for name, field in manifest.get("fields", {}).items()
+    }
+    return "; ".join(f"{name.replace('_', ' ')}: {value}" for name, value in sorted(told.items()))
+
+
+def _value(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {item}" for name, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return "none" if value is None else str(value)
 
 
 def _digest(path: Path) -> str:

@@ -20,7 +20,7 @@ from understudy.engine.manifest import fingerprint
 from understudy.errors import ConfigError, UnderstudyError
 from understudy.service.lines import ask
 
-HARMLESS = ("none", "fp8", "int8")
+HARMLESS = ("fp8", "int8")
 """Quantizations in which nothing should be found."""
 
 PAIRS = 2400
@@ -52,6 +52,10 @@ def run(
     """
     if primary not in ("baseline", "candidate"):
         raise ConfigError(f"demo: --primary {primary!r}: say baseline or candidate")
+    if quantization == "none":
+        raise ConfigError(
+            "demo: --quantization none would compare the engine with itself: say int3, int8, ..."
+        )
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     console = Console(stderr=as_json)
@@ -196,4 +200,14 @@ def _report(out: Path) -> None:
     """The captured pairs through `understudy analyze`: the same analyzers, offline."""
     from understudy.analysis.analyze import analyze
 
-    analyze([out / "state" / "captures"], out / "report")
+    analyze(
+        [out / "state" / "captures"],
+        out / "report",
+        manifests={leg: json.loads((out / f"{leg}.json").read_text()) for leg in ("baseline", "candidate")},
+        remarks=(
+            "These verdicts are those of the captured pairs, analyzed after the run; the live ones, which "
+            f"decided the rollback, are in {out / 'summary.json'}. A live run closes its ticks by the clock "
+            "and learns its slices as they come, so a cell may breach here a little earlier or later than "
+            "there.",
+        ),
+    )

@@ -11,6 +11,8 @@ from understudy.report.difference import marked
 
 FOREST = 40
 """Cells in the forest plot; the table has them all."""
+ROWS = 40
+"""Cells of the table that are seen at once, and all breaches; the rest unfolds."""
 
 ORDER = {State.BREACH: 0, State.INSTRUMENT_FAULT: 1, State.NOT_ENOUGH_EVIDENCE: 2, State.WITHIN: 3}
 SYMBOL = {
@@ -22,12 +24,16 @@ SYMBOL = {
 
 
 def ranked(cells: Sequence[CellReport]) -> list[CellReport]:
-    """Worst first: by verdict, then by how far the effect lies beyond the tolerance, then by name."""
+    """Worst first: by verdict, then by how sure the harm is in tolerances, then by name.
+
+    How sure: by the lower limit of the effect, so that a large effect of five votes does not come before a
+    clear one of five hundred. Of certified cells that with the largest effect comes first.
+    """
     return sorted(
         cells,
         key=lambda cell: (
             ORDER[cell.state] if cell.judged else len(ORDER),
-            -((cell.low if cell.state == State.BREACH else cell.effect) or 0.0) / cell.tau,
+            -((cell.effect if cell.state == State.WITHIN else cell.low) or 0.0) / cell.tau,
             cell.slice,
             cell.metric,
         ),
@@ -44,7 +50,14 @@ def render(data: ReportData) -> str:
     ).from_string(source)
     cells = ranked(data.cells)
     slices = sorted({cell.slice for cell in cells}, key=lambda name: (name != "all", name))
-    metrics = sorted({cell.metric for cell in cells})
+    # Columns: those of breaches first, those that are only shown last; the page is narrower than the map.
+    broken = {cell.metric for cell in cells if cell.state == State.BREACH}
+    judged = {cell.metric for cell in cells if cell.judged}
+    metrics = sorted(
+        {cell.metric for cell in cells},
+        key=lambda name: (name not in broken, name not in judged, name),
+    )
+    rows = max(ROWS, sum(cell.state == State.BREACH for cell in cells))
     moving = sorted(
         (cell for cell in cells if cell.trail and cell.judged),
         key=lambda cell: (ORDER[cell.state], -max(point[1] for point in cell.trail)),
@@ -56,6 +69,11 @@ def render(data: ReportData) -> str:
     return page.render(
         data=data,
         cells=cells,
+        rows=rows,
+        means=(
+            [mean for mean in data.means if mean.slice == "all"],
+            [mean for mean in data.means if mean.slice != "all"],
+        ),
         slices=slices,
         metrics=metrics,
         grid={(cell.slice, cell.metric): cell for cell in cells},
@@ -94,6 +112,6 @@ def write(data: ReportData, path: Path) -> None:
 
 def _shade(cell: CellReport) -> int:
     """How strongly a cell is coloured, 0-4: the effect in tolerances."""
-    if cell.effect is None:
+    if cell.effect is None or not cell.judged:
         return 0
     return min(4, int(max(0.0, cell.effect) / cell.tau * 2))
