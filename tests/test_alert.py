@@ -242,9 +242,11 @@ def test_zero_pairs_is_silent_with_the_mirror_off_and_speaks_when_no_request_is_
 
 def test_each_blocker_is_an_alert_of_its_own() -> None:
     book = AlertBook(Settings(clear_s=0))
-    told = book.update([], replace(FINE, rollback_blocked=("cool_down", "target_dead")), T0)
+    blocked = replace(FINE, rollback_blocked=("cool_down", "target_dead"))
+    assert book.update([], blocked, T0) == [], "it is tried again at every step, so a moment is no news"
+    told = book.update([], blocked, T0 + 10 * S)
     assert {a.labels["by"] for a in told} == {"cool_down", "target_dead"}
-    told = book.update([], replace(FINE, rollback_blocked=("target_dead",)), T0 + S)
+    told = book.update([], replace(FINE, rollback_blocked=("target_dead",)), T0 + 11 * S)
     assert [(a.labels["by"], a.state) for a in told] == [("cool_down", State.RESOLVED)]
 
 

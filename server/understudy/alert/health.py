@@ -248,7 +248,8 @@ def _equal(health: Health, memory: Memory, limits: Limits, now_ns: int) -> Itera
 
 
 RULES: tuple[Rule, ...] = (
-    # Time already passed is inside the judgement of ZeroPairs; the others wait here.
+    # Time already passed is inside the judgement of ZeroPairs; the others wait here. A rollback is tried again
+    # at every step, so a probe that was slow once is no reason to wake anybody.
     Rule(Name.ZERO_PAIRS, Severity.CRITICAL, 0, _zero_pairs),
     Rule(Name.EVIDENCE_STALLED, Severity.WARNING, 60, _stalled),
     Rule(Name.OBSERVER_BLIND, Severity.WARNING, 30, _blind),
@@ -256,7 +257,7 @@ RULES: tuple[Rule, ...] = (
     Rule(Name.ANALYZERS_DOWN, Severity.CRITICAL, 15, _analyzers_down),
     Rule(Name.BASELINE_UNREACHABLE, Severity.CRITICAL, 15, _baseline),
     Rule(Name.CAPTURE_STOPPED, Severity.WARNING, 15, _capture),
-    Rule(Name.ROLLBACK_BLOCKED, Severity.CRITICAL, 0, _blocked),
+    Rule(Name.ROLLBACK_BLOCKED, Severity.CRITICAL, 10, _blocked),
     Rule(Name.ACCOUNTING_BROKEN, Severity.WARNING, 15, _accounting),
     Rule(Name.EQUAL_FINGERPRINTS, Severity.WARNING, 0, _equal),
 )

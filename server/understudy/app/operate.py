@@ -6,11 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from understudy.service.lines import ask
 
 CONTROL = "control.sock"
+
+SHOWN = 40
+"""Cells printed: breaches first, then those with most evidence of one."""
+
+ORDER = ("BREACH", "INSTRUMENT_FAULT", "NOT_ENOUGH_EVIDENCE", "WITHIN")
 
 
 def order(run_dir: Path, request: dict[str, Any], *, as_json: bool) -> int:
@@ -45,12 +50,21 @@ def status(run_dir: Path, *, as_json: bool) -> int:
     firing = [one for one in told["alerts"] if one["state"] == "firing"]
     for one in firing:
         console.print(f"[red]{one['name']}[/] {one['annotations']['summary']}")
-    table = Table("slice", "metric", "verdict", "votes", "effect", "tolerance", "evidence", "about more")
-    for one in told["verdicts"][:40]:
+    voted = [one for one in told["verdicts"] if one["votes"]]
+    voted.sort(key=lambda one: (ORDER.index(one["state"]), -(one["evidence_ratio"] or 0.0)))
+    table = Table(
+        Column("slice x metric", overflow="fold", ratio=3),
+        Column("verdict", overflow="fold", ratio=2),
+        *(
+            Column(name, justify="right", overflow="fold")
+            for name in ("votes", "effect", "tau", "evidence", "more")
+        ),
+        expand=True,
+    )
+    for one in voted[:SHOWN]:
         table.add_row(
-            one["slice"],
-            one["metric"],
-            one["state"] + (f" ({one['tier']})" if one["tier"] else ""),
+            f"{one['slice']} x {one['metric']}",
+            one["state"].replace("_", " ").lower() + (f" ({one['tier']})" if one["tier"] else ""),
             str(one["votes"]),
             f"{_figure(one['effect'], '+.3f')} [{_figure(one['low'], '+.3f')}, {_figure(one['high'], '+.3f')}]",
             _figure(one["tau"], "g"),
@@ -58,8 +72,8 @@ def status(run_dir: Path, *, as_json: bool) -> int:
             "" if one["more_pairs"] is None else str(one["more_pairs"]),
         )
     console.print(table)
-    if len(told["verdicts"]) > 40:
-        console.print(f"... and {len(told['verdicts']) - 40} more cells: see --json")
+    if len(voted) > SHOWN:
+        console.print(f"... and {len(voted) - SHOWN} more cells with votes: see --json")
     return 0
 
 

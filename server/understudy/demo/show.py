@@ -89,6 +89,10 @@ def _cells(status: Mapping[str, Any]) -> Table:
     table = Table("slice", "metric", "verdict", "votes", "effect", "evidence", box=None, padding=(0, 1))
     order = {"BREACH": 0, "INSTRUMENT_FAULT": 1, "NOT_ENOUGH_EVIDENCE": 2, "WITHIN": 3}
     voted = [v for v in status["verdicts"] if v["votes"]]
+    if not voted:
+        table.add_row(
+            Text("no tick is closed yet: votes count when all requests of a tick are answered", style="dim")
+        )
     voted.sort(key=lambda v: (order.get(v["state"], 4), -(v["evidence_ratio"] or 0)))
     for one in voted[:CELLS]:
         ratio = max(1e-8, one["evidence_ratio"] or 0.0)
