@@ -94,17 +94,17 @@ class Publisher:
         return min(oldest, default=observer.now_ns())
 
     def ledger(self, observer: Observer) -> pb.Ledger:
-        """The accounting as a message."""
-        ledger = observer.ledger
+        """The accounting as a message. A pair that waits here is still in flight: with us it would be lost."""
+        ledger, waiting = observer.ledger, len(self._queue)
         return pb.Ledger(
             boot=observer.boot,
             requests=ledger.requests,
             eligible=ledger.eligible,
-            paired=ledger.paired,
+            paired=ledger.paired - waiting,
             shed=ledger.shed,
             failed=ledger.failed,
             lost=ledger.lost,
-            in_flight=ledger.in_flight,
+            in_flight=ledger.in_flight + waiting,
             skipped=ledger.skipped,
             unobserved=ledger.unobserved,
             lag_seconds=observer.lag_ns / 1e9,

@@ -256,7 +256,8 @@ class Pipeline:
 
     def _compact(self) -> None:
         """Begin a generation; a snapshot knows closed ticks only, so the open ones' entries go along."""
-        self._journal.compact(self.drift.snapshot(), (entry for _, entry in self._open))
+        closed = [Entry(Kind.CLOSED, b"%d" % self.closed)] if self.closed >= 0 else []
+        self._journal.compact(self.drift.snapshot(), [*closed, *(entry for _, entry in self._open)])
         self._since_compact = 0
 
     def _miss(self, tick: int, outcome: str, count: int) -> None:
