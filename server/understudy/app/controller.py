@@ -21,7 +21,7 @@ import uvloop
 from understudy import telemetry, web
 from understudy.alert import Alert, AlertBook, Health
 from understudy.analysis.outputs import plain
-from understudy.app import roster, sight
+from understudy.app import memory, roster, sight
 from understudy.app.operate import CONTROL
 from understudy.app.pilot import Pilot
 from understudy.app.process import RECORD
@@ -63,6 +63,8 @@ PAGE_S = 5.0
 QUIET_S = 5.0
 """An observer not heard of for this long is gone: what it held is lost."""
 
+ALERTS = "alerts.json"
+
 RECENT = 500
 """Changes kept for the status."""
 
@@ -84,6 +86,7 @@ class Controller:
             config, dict(roster.read(self.state_dir / RECORD)), lambda: self.pair_service.changed()
         )
         self.book = AlertBook(config.alert)
+        self.book.restore(memory.load(self.state_dir / ALERTS))
         self.audit = AuditLog(self.state_dir / "audit.jsonl", time.time_ns())
         self.prometheus = telemetry.set_up()
         self.pair_service = PairServicer(self)
@@ -96,6 +99,7 @@ class Controller:
         self.mirror_on = True
         self.signal: Signal | None = None
         self.verdicts: list[Verdict] = []
+        self._judged: int | None = None
         self.changes: deque[dict[str, Any]] = deque(maxlen=RECENT)
         self.relay: Mapping[str, Any] = {}
         self.baseline_error: str | None = None
@@ -264,6 +268,8 @@ class Controller:
         alerts: list[Alert] = []
         with self._tried("alerts"):
             alerts = self.book.update(self.verdicts, self._health(now), now)
+            if alerts:
+                memory.save(self.state_dir / ALERTS, self.book.alerts())
         signal_: Signal | None = None
         with self._tried("rollback"):
             firing = [alert.fingerprint for alert in self.book.alerts() if alert.name == "Breach"]
@@ -286,7 +292,8 @@ class Controller:
                 books.end(boot)
         for change in self.pipeline.advance(now):
             self._record(change)
-        self.verdicts = self.pipeline.drift.verdicts()
+        if self.pipeline.closed != self._judged:  # reading thousands of cells is not free
+            self.verdicts, self._judged = self.pipeline.drift.verdicts(), self.pipeline.closed
 
     async def _decided(self, signal_: Signal) -> None:
         self.signal = signal_
