@@ -1,6 +1,7 @@
 """A machine may switch the primary only with evidence and every precondition; all else is a named hold."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -72,17 +73,17 @@ def test_evidence_and_every_precondition_roll_back() -> None:
 )
 def test_each_missing_precondition_holds_and_is_named(
     blocker: Blocker,
-    facts: dict[str, object],
-    verdict: dict[str, object],
-    state: dict[str, object],
-    settings: dict[str, object],
+    facts: dict[str, Any],
+    verdict: dict[str, Any],
+    state: dict[str, Any],
+    settings: dict[str, Any],
 ) -> None:
     decision = decide(
         [a_verdict(**verdict)],
-        replace(FRESH, **state),  # type: ignore[arg-type]
-        replace(READY, **facts),  # type: ignore[arg-type]
+        replace(FRESH, **state),
+        replace(READY, **facts),
         NOW,
-        Settings(**settings),  # type: ignore[arg-type]
+        Settings(**settings),
     )
     assert (decision.action, decision.reason, decision.blocked_by) == (Action.HOLD, Why.BLOCKED, (blocker,))
 
