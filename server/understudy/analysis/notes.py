@@ -35,8 +35,8 @@ def notes(seen: Seen, tolerances: Tolerances, votes: int, lanes: Mapping[str, No
             "No pair has a control reply: agreement is judged against perfect agreement where the tolerances "
             "say absolute = true."
             if judged
-            else "No pair has a control reply: agreement is shown, not judged. Record a control, or let the "
-            "tolerance file say absolute = true for a metric, to judge it against perfect agreement."
+            else "No pair has a control reply: agreement is shown, not judged. Record a control, or judge it "
+            "against perfect agreement: --absolute, or absolute = true of a metric in the tolerance file."
         )
     elif seen.no_control:
         controlled = seen.pairs - seen.no_control

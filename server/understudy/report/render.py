@@ -1,7 +1,7 @@
 """From ReportData to one HTML file: no script, no external asset, every text escaped."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from understudy.errors import ConfigError
@@ -58,14 +58,11 @@ def render(data: ReportData) -> str:
         key=lambda name: (name not in broken, name not in judged, name),
     )
     rows = max(ROWS, sum(cell.state == State.BREACH for cell in cells))
-    moving = sorted(
-        (cell for cell in cells if cell.trail and cell.judged),
-        key=lambda cell: (ORDER[cell.state], -max(point[1] for point in cell.trail)),
+    trails = [cell for cell in cells if cell.trail and cell.judged]
+    moving = _distinct(
+        sorted(trails, key=lambda cell: (ORDER[cell.state], -max(point[1] for point in cell.trail)))
     )
-    sure = sorted(
-        (cell for cell in cells if cell.trail and cell.judged),
-        key=lambda cell: -max(point[2] for point in cell.trail),
-    )
+    sure = _distinct(sorted(trails, key=lambda cell: -max(point[2] for point in cell.trail)))
     return page.render(
         data=data,
         cells=cells,
@@ -108,6 +105,14 @@ def write(data: ReportData, path: Path) -> None:
         temporary.replace(path)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; give a place that can be written") from None
+
+
+def _distinct(cells: Iterable[CellReport]) -> list[CellReport]:
+    """Without those that another cell's line would hide: slices of the very same pairs."""
+    made: dict[tuple[tuple[int, float, float], ...], CellReport] = {}
+    for cell in cells:
+        made.setdefault(cell.trail, cell)
+    return list(made.values())
 
 
 def _shade(cell: CellReport) -> int:
