@@ -2,7 +2,6 @@
 
 import glob
 import heapq
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -110,13 +109,19 @@ def _inside(directory: Path) -> list[Path]:
 
 
 def _journal(path: Path) -> Iterator[Row]:
+    number = 0
     try:
-        yield from journal_rows(path)
+        for row in journal_rows(path):
+            number += 1
+            yield row
     except FileNotFoundError:  # sealed since the directory was listed
         part = path.with_name(path.name.replace("open-", "pairs-", 1)).with_suffix(".parquet")
         yield from _part(part)
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: not a capture journal ({error}); delete it") from None
+    except (ValueError, KeyError, TypeError) as error:
+        said = f"no field {error}" if isinstance(error, KeyError) else str(error)
+        raise DataError(
+            f"{path}:{number + 1}: not a row of a capture journal ({said}); remove the line, or the file"
+        ) from None
 
 
 def _part(path: Path) -> Iterator[Row]:
