@@ -136,7 +136,13 @@ class Deployment:
 
 
 def config(
-    directory: Path, port: int, baseline: str, candidate: str, more: str = "", primary: str = "candidate"
+    directory: Path,
+    port: int,
+    baseline: str,
+    candidate: str,
+    more: str = "",
+    primary: str = "candidate",
+    mirror: str = "",
 ) -> str:
     """A small understudy.toml."""
     methods = ", ".join(f'"{method}"' for method in METHODS)
@@ -148,6 +154,7 @@ state_dir = "{directory}/state"
 tolerances = "{directory}/tolerances.toml"
 [engines]
 wait_s = 5
+describe_s = 1
 [engines.baseline]
 address = "{baseline}"
 model = "m"
@@ -157,19 +164,26 @@ model = "m"
 [mirror]
 methods = [{methods}]
 control_share = 1.0
+{mirror}
 [relay]
 drain_max_s = 2
 [analyzers]
 names = ["format", "agreement"]
 [web]
 port = {free_port()}
+grpc_port = {free_port()}
 {more}
 """
 
 
 @asynccontextmanager
 async def deployed(
-    baseline: Engine, candidate: Engine, more: str = "", primary: str = "candidate", tick_s: float = 1.0
+    baseline: Engine,
+    candidate: Engine,
+    more: str = "",
+    primary: str = "candidate",
+    tick_s: float = 1.0,
+    mirror: str = "",
 ) -> AsyncIterator[tuple[Deployment, int]]:
     """Both engines and a deployment in front of them; yields it and its port."""
     with tempfile.TemporaryDirectory(prefix="us") as name:
@@ -177,7 +191,7 @@ async def deployed(
         await baseline.start()
         await candidate.start()
         (directory / "tolerances.toml").write_text(f"tick_s = {tick_s}\n")
-        text = config(directory, port, baseline.address, candidate.address, more, primary)
+        text = config(directory, port, baseline.address, candidate.address, more, primary, mirror)
         deployment = Deployment(directory, text)
         try:
             await deployment.start()

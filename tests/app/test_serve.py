@@ -1,9 +1,12 @@
 """`understudy serve` does its job whole: pairs, a caught regression, a rollback that outlives everything."""
 
 import asyncio
+import tomllib
 from itertools import count
 
+import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from understudy.errors import UnderstudyError
 from understudy.service.lines import ask
 
@@ -91,3 +94,13 @@ async def test_a_wrong_order_is_refused_by_name() -> None:
             await ask(deployment.run_dir / "control.sock", {"op": "switch", "to": "quantized"})
         with pytest.raises(UnderstudyError, match="nothing is latched"):
             await ask(deployment.run_dir / "control.sock", {"op": "rearm"})
+
+
+async def test_native_grpc_probes_are_answered_on_a_port_of_their_own() -> None:
+    async with deployed(Engine("baseline", good), Engine("candidate", good)) as (deployment, _):
+        port = tomllib.loads(deployment.path.read_text())["web"]["grpc_port"]
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+            async for reply in watch:  # as a probe does: not serving until the relay has been heard of
+                if reply.status == health_pb2.HealthCheckResponse.SERVING:
+                    break

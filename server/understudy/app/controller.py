@@ -34,7 +34,7 @@ from understudy.drift.engine import Drift
 from understudy.drift.load import load as load_tolerances
 from understudy.drift.tolerance import Tolerances
 from understudy.drift.verdict import Change, State, Verdict, lane_key
-from understudy.errors import EngineError, UnderstudyError
+from understudy.errors import ConfigError, EngineError, UnderstudyError
 from understudy.notify.dispatch import Dispatcher
 from understudy.notify.log import LogNotifier
 from understudy.notify.webhook import WebhookNotifier
@@ -161,7 +161,7 @@ class Controller:
             jobs += [dispatcher.run() for dispatcher in self.dispatchers]
             tasks = [group.create_task(job) for job in jobs]
             self.pipeline = await self._restore()
-            jobs = [self._page(), self._watch_relay(), self._watch_engines()]
+            jobs = [self._page(), self._answer_probes(), self._watch_relay(), self._watch_engines()]
             tasks += [group.create_task(job) for job in jobs]
             server, health = await self._serve()
             control = await listen(self.run_dir / CONTROL, self._obey)
@@ -447,6 +447,28 @@ class Controller:
         while True:
             with self._tried("web"):
                 await web.serve(app, self.config.web)
+            await asyncio.sleep(PAGE_S)
+
+    async def _answer_probes(self) -> None:
+        """grpc.health.v1 on a port of its own: the control services stay on their unix socket."""
+        where = f"{self.config.web.host}:{self.config.web.grpc_port}"
+        while self.config.web.grpc_port:
+            server = grpc.aio.server()
+            health = GrpcHealth(server, ())
+            with self._tried("grpc health"):
+                try:
+                    server.add_insecure_port(where)
+                except RuntimeError:
+                    raise ConfigError(
+                        f"web.grpc_port: cannot listen on {where}: choose a free port"
+                    ) from None
+                await server.start()
+                try:
+                    while True:
+                        await health.say(self.ready()[0])
+                        await asyncio.sleep(STEP_S)
+                finally:
+                    await server.stop(0)
             await asyncio.sleep(PAGE_S)
 
     # -- the operator (control.sock) and the page (web.Source) -------------------------------------------------

@@ -149,4 +149,5 @@ part_pairs = {max(200, pairs // 4)}
 
 [web]
 port = {ports.web}
+grpc_port = {free_port()}
 """

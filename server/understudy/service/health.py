@@ -21,6 +21,11 @@ class Health:
         for service in self._services:
             await self._checks.set(service, health_pb2.HealthCheckResponse.SERVING)
 
+    async def say(self, serving: bool) -> None:
+        """Change the server's own answer: readiness, for orchestrators' native gRPC probes."""
+        states = health_pb2.HealthCheckResponse
+        await self._checks.set("", states.SERVING if serving else states.NOT_SERVING)
+
     async def leave(self) -> None:
         """Say NOT_SERVING from now on, so that callers go elsewhere before the server stops."""
         await self._checks.enter_graceful_shutdown()

@@ -27,6 +27,8 @@ class Settings:
     """Address to bind. Anything but loopback shows verdicts and metrics to that network, without a login."""
     port: int = 9465
     """0 lets the system choose."""
+    grpc_port: int = 9466
+    """grpc.health.v1 and nothing else, on `host`: NOT_SERVING while /readyz is not ready; 0 turns it off."""
     hosts: tuple[str, ...] = ()
     """Host names requests may use; empty: those of loopback when bound there (against DNS rebinding), else any."""
 
@@ -34,6 +36,8 @@ class Settings:
         """Refuse what cannot be bound."""
         if not 0 <= self.port <= 65535:
             raise ConfigError(f"web.port = {self.port}: must be 0 to 65535")
+        if not 0 <= self.grpc_port <= 65535:
+            raise ConfigError(f"web.grpc_port = {self.grpc_port}: must be 0 to 65535")
         if not self.host:
             raise ConfigError("web.host is empty: name an address, such as 127.0.0.1 or 0.0.0.0")
 
