@@ -50,12 +50,17 @@ def render(data: ReportData) -> str:
     ).from_string(source)
     cells = ranked(data.cells)
     slices = sorted({cell.slice for cell in cells}, key=lambda name: (name != "all", name))
-    # Columns: those of breaches first, those that are only shown last; the page is narrower than the map.
+    # Columns: those of breaches first, then by the surest harm, those that are only shown last; the page is
+    # narrower than the map.
+    surest: dict[str, float] = {}
+    for cell in cells:
+        if cell.low is not None:
+            surest[cell.metric] = max(surest.get(cell.metric, -1e9), cell.low / cell.tau)
     broken = {cell.metric for cell in cells if cell.state == State.BREACH}
     judged = {cell.metric for cell in cells if cell.judged}
     metrics = sorted(
         {cell.metric for cell in cells},
-        key=lambda name: (name not in broken, name not in judged, name),
+        key=lambda name: (name not in broken, name not in judged, -surest.get(name, -1e9), name),
     )
     rows = max(ROWS, sum(cell.state == State.BREACH for cell in cells))
     trails = [cell for cell in cells if cell.trail and cell.judged]
