@@ -4,6 +4,7 @@ import asyncio
 import errno
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from understudy.drift.verdict import lane_key
@@ -23,11 +24,11 @@ from tests.pipeline.test_core import TICK_NS, a_batch, a_pipeline
 class Full:
     """A file on a disk that takes a few bytes and then none."""
 
-    def __init__(self, file: object) -> None:
+    def __init__(self, file: Any) -> None:
         self.file = file
 
     def write(self, data: bytes) -> int:
-        return self.file.write(data[:5])
+        return int(self.file.write(data[:5]))
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.file, name)
@@ -48,7 +49,7 @@ def test_an_entry_the_disk_takes_half_of_hides_nothing(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     journal.append(Entry(Kind.ANNOUNCED, b"one"))
     real = journal._file
-    journal._file = Full(real)
+    journal._file = Full(real)  # type: ignore[assignment]
     with pytest.raises(OSError, match="No space"):
         journal.append(Entry(Kind.ANNOUNCED, b"two"))
     journal._file = real
@@ -84,7 +85,7 @@ async def test_pairs_wait_unacknowledged_while_the_disk_is_full(
     monkeypatch.setattr(core, "RETRY_S", 0.01)
     pipeline = begun(tmp_path)
     real = pipeline._journal._file
-    pipeline._journal._file = Full(real)
+    pipeline._journal._file = Full(real)  # type: ignore[assignment]
     taken = asyncio.ensure_future(pipeline.take(a_batch(1, 0, 3), 0))
     await asyncio.sleep(0.05)
     assert not taken.done() and pipeline.pending == 3
@@ -143,7 +144,7 @@ async def test_evidence_goes_on_when_the_clock_goes_back(tmp_path: Path) -> None
     again.close()
 
 
-def a_ledger(boot: str, watermark_ns: int = 0, **counts: int) -> pb.Ledger:
+def a_ledger(boot: str, watermark_ns: int = 0, **counts: Any) -> pb.Ledger:
     return pb.Ledger(boot=boot, watermark_ns=watermark_ns, **counts)
 
 
