@@ -22,7 +22,10 @@ from understudy.engine.corpus import Example
 
 UNARY_MODEL = "ensemble"
 STREAM_MODEL = "tensorrt_llm_bls"
-MAX_TOKENS = 700
+MAX_TOKENS = {"counting": 960, "sequence": 240, "list": 160, "tone": 160}
+"""By category, with room above the longest right reply; what is not named asks for BRIEF."""
+
+BRIEF = 96
 TIMEOUT_S = 60.0
 
 
@@ -172,7 +175,7 @@ def _request(example: Example, model: str) -> dict[str, Any]:
 
     inputs = [
         tensor("text_input", "BYTES", example.prompt.encode(), np.object_),
-        tensor("max_tokens", "INT32", MAX_TOKENS, np.int32),
+        tensor("max_tokens", "INT32", MAX_TOKENS.get(example.category, BRIEF), np.int32),
         tensor("temperature", "FP32", 0.0, np.float32),
         tensor("top_k", "INT32", 1, np.int32),
         tensor("exclude_input_in_output", "BOOL", True, np.bool_),
