@@ -3,8 +3,9 @@
 import asyncio
 import errno
 from contextlib import closing
+from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from understudy.drift.verdict import lane_key
@@ -30,7 +31,7 @@ class Full:
     def write(self, data: bytes) -> int:
         return int(self.file.write(data[:5]))
 
-    def __getattr__(self, name: str) -> object:
+    def __getattr__(self, name: str) -> Any:
         return getattr(self.file, name)
 
 
@@ -49,7 +50,7 @@ def test_an_entry_the_disk_takes_half_of_hides_nothing(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     journal.append(Entry(Kind.ANNOUNCED, b"one"))
     real = journal._file
-    journal._file = Full(real)  # type: ignore[assignment]
+    journal._file = cast(FileIO, Full(real))
     with pytest.raises(OSError, match="No space"):
         journal.append(Entry(Kind.ANNOUNCED, b"two"))
     journal._file = real
@@ -85,7 +86,7 @@ async def test_pairs_wait_unacknowledged_while_the_disk_is_full(
     monkeypatch.setattr(core, "RETRY_S", 0.01)
     pipeline = begun(tmp_path)
     real = pipeline._journal._file
-    pipeline._journal._file = Full(real)  # type: ignore[assignment]
+    pipeline._journal._file = cast(FileIO, Full(real))
     taken = asyncio.ensure_future(pipeline.take(a_batch(1, 0, 3), 0))
     await asyncio.sleep(0.05)
     assert not taken.done() and pipeline.pending == 3

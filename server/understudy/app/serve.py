@@ -138,7 +138,7 @@ def free(host: str, port: int, *, beside: bool) -> None:
         socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
     except OSError as error:
         raise ConfigError(
-            f"web.port: cannot listen on {host}:{port} ({error.strerror}): set web.port to a free one"
+            f"web.port: cannot listen on {host}:{port} ({os.strerror(error.errno or 0)}): set web.port to a free one"
         ) from None
 
 
