@@ -104,8 +104,8 @@ async def _play(
             await stage.start("proxy", "serve", str(path))
             await stage.ready(out / "run", 60)
         setup_s = time.monotonic() - began
-        examples = iter(sample(seed, pairs, Split.HELD_OUT))
-        callers = Callers(f"127.0.0.1:{ports.proxy}", examples)
+        examples = sample(seed, pairs, Split.HELD_OUT)
+        callers = Callers(f"127.0.0.1:{ports.proxy}", iter(examples))
         show = Show(quantization, primary, pairs, f"http://127.0.0.1:{ports.web}/")
         started = time.monotonic()
         calling = asyncio.ensure_future(callers.run())
@@ -128,6 +128,8 @@ async def _play(
         quantization=quantization,
         primary=primary,
         candidate=candidate,
+        captures=out / "state" / "captures",
+        examples=examples,
         setup_s=setup_s,
         duration_s=duration_s,
     )

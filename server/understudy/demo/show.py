@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 CELLS = 12
@@ -62,13 +62,19 @@ class Show:
             f"[{style}]{summary['verdict']}[/]  {summary['calls']} calls, {summary['failed_calls']} failed, "
             f"{summary['pairs']} pairs, {summary['duration_s']:.0f} s (start-up {summary['setup_s']:.0f} s)"
         )
-        table = Table("broken slice", "metric", "pairs to breach", "effect", "measured loss of the category")
+        table = Table(
+            Column("broken", overflow="fold", ratio=3),
+            Column("pairs", justify="right", overflow="fold"),
+            Column("effect, 95 %", overflow="fold", ratio=2),
+            Column("exactness lost, measured", overflow="fold", ratio=2),
+            expand=True,
+        )
         for breach in summary["breaches"]:
-            truth = summary["truth"].get(breach["slice"].removeprefix("category="))
+            name = breach["slice"]
+            truth = summary["truth"].get(name.removeprefix("category=")) or summary["measured"].get(name)
             low, high = breach["interval"]
             table.add_row(
-                breach["slice"],
-                breach["metric"],
+                f"{name} x {breach['metric']}",
                 str(breach["pairs_to_breach"]),
                 f"{breach['effect']:+.3f} [{low:+.3f}, {high:+.3f}]",
                 f"{truth['loss']:+.3f} [{truth['low']:+.3f}, {truth['high']:+.3f}]" if truth else "",
