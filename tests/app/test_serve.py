@@ -1,6 +1,7 @@
 """`understudy serve` does its job whole: pairs, a caught regression, a rollback that outlives everything."""
 
 import asyncio
+import json
 import tomllib
 from itertools import count
 
@@ -54,6 +55,10 @@ async def test_a_broken_candidate_is_rolled_back_and_stays_so_until_rearmed() ->
         assert await call(port, ["restarted"]) == [good("restarted")]
         again = await deployment.status()
         assert (again["primary"], again["verdict"]) == ("baseline", "BREACH")
+        told = [json.loads(line) for line in (deployment.state_dir / "verdicts.jsonl").open()]
+        names = ("tick", "slice", "metric", "was", "state", "tier")
+        keys = [tuple(one[name] for name in names) for one in told]
+        assert len(keys) == len(set(keys)), "what the journal brought back was recorded again"
 
         await ask(deployment.run_dir / "control.sock", {"op": "rearm"})
         assert await call(port, ["rearmed"]) == [broken("rearmed")]
@@ -75,11 +80,14 @@ async def test_mirror_off_stops_the_shadow_and_callers_go_on() -> None:
         await ask(control, {"op": "mirror", "on": False})
         await asyncio.sleep(0.5)
         assert len(await call(port, prompts(5))) == 5
+        deployment.kill()
+        await deployment.start()
+        assert not (await deployment.status())["mirror_on"], "a kill switch stays thrown over a restart"
         await ask(control, {"op": "mirror", "on": True})
         await asyncio.sleep(0.5)
         await call(port, prompts(2))
-        status = await deployment.until(lambda s: s["counts"]["paired"] == 5)
-        assert status["counts"]["requests"] >= 10
+        status = await deployment.until(lambda s: s["counts"]["paired"] == 2 and s["scored"] == 2)
+        assert status["counts"]["eligible"] == 2
 
 
 async def test_the_same_engine_twice_is_refused_with_the_mend() -> None:

@@ -8,10 +8,8 @@ import json
 import logging
 import signal
 import time
-from collections import deque
-from collections.abc import Awaitable, Coroutine, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +18,21 @@ import uvloop
 
 from understudy import telemetry, web
 from understudy.alert import Alert, AlertBook, Health
-from understudy.analysis.outputs import plain
-from understudy.app import memory, roster, sight
+from understudy.app import front, memory, roster, sight
+from understudy.app.chronicle import Chronicle
+from understudy.app.keeper import Keeper
 from understudy.app.operate import CONTROL
 from understudy.app.pilot import Pilot
 from understudy.app.process import RECORD
 from understudy.app.serve import analyzer_sockets
-from understudy.audit import AuditLog
-from understudy.capture.parquet import ParquetCapture
-from understudy.capture.parquet import State as Capturing
-from understudy.config import Config, Engine
+from understudy.app.troubles import Troubles
+from understudy.app.watch import Watch
+from understudy.config import Config
 from understudy.drift.engine import Drift
 from understudy.drift.load import load as load_tolerances
 from understudy.drift.tolerance import Tolerances
-from understudy.drift.verdict import Change, State, Verdict, lane_key
-from understudy.errors import ConfigError, EngineError, UnderstudyError
+from understudy.drift.verdict import State, Verdict, lane_key
+from understudy.errors import EngineError, UnderstudyError
 from understudy.notify.dispatch import Dispatcher
 from understudy.notify.log import LogNotifier
 from understudy.notify.webhook import WebhookNotifier
@@ -44,32 +42,27 @@ from understudy.pipeline.journal import Journal
 from understudy.pipeline.pool import Pool
 from understudy.rollback import Signal
 from understudy.score import Score
-from understudy.service import convert
 from understudy.service.analysis import OPTIONS
 from understudy.service.health import Health as GrpcHealth
-from understudy.service.lines import ask, listen
+from understudy.service.lines import listen
 from understudy.service.pairs import PairServicer
-from understudy.service.signals import SignalServicer
-from understudy.v1 import pairs_pb2, pairs_pb2_grpc, signals_pb2, signals_pb2_grpc
+from understudy.v1 import pairs_pb2, pairs_pb2_grpc, signals_pb2_grpc
 
 log = logging.getLogger(__name__)
 
 STEP_S = 0.5
 """How often ticks are closed and alerts judged."""
 
-PAGE_S = 5.0
-"""Pause before the page's port is tried again."""
-
 QUIET_S = 5.0
 """An observer not heard of for this long is gone: what it held is lost."""
 
+ANALYZERS_S = 60.0
+"""How long to wait at the start for an analyzer worker."""
+
 ALERTS = "alerts.json"
 
-RECENT = 500
-"""Changes kept for the status."""
-
-UNWRITTEN = 2048
-"""Pairs that may wait for the capture's disk; further ones are dropped there and counted."""
+MIRROR_OFF = "mirror.off"
+"""This file in the state directory keeps mirroring off."""
 
 
 class Controller:
@@ -81,42 +74,30 @@ class Controller:
         self.tolerances = (
             load_tolerances(Path(config.tolerances)) if config.tolerances else Tolerances.default()
         )
+        self.troubles = Troubles()
         self.pool = Pool([*analyzer_sockets(config), *config.analyzers.addresses])
-        self.pilot = Pilot(
-            config, dict(roster.read(self.state_dir / RECORD)), lambda: self.pair_service.changed()
-        )
+        self.pair_service = PairServicer(self)
+        self.pilot = Pilot(config, dict(roster.read(self.state_dir / RECORD)), self.pair_service.changed)
+        self.watch = Watch(config, self.pilot, self.troubles, self._replaced)
         self.book = AlertBook(config.alert)
         self.book.restore(memory.load(self.state_dir / ALERTS))
-        self.audit = AuditLog(self.state_dir / "audit.jsonl", time.time_ns())
+        self.chronicle = Chronicle(self.state_dir, self.troubles)
+        self.keeper = Keeper(config.capture_settings() if config.capture is not None else None)
         self.prometheus = telemetry.set_up()
-        self.pair_service = PairServicer(self)
-        self.signal_service = SignalServicer()
         self.dispatchers = [
             *([Dispatcher(LogNotifier(), config.notify.patience)] if config.notify.log else []),
             *(Dispatcher(WebhookNotifier(hook), config.notify.patience) for hook in config.notify.webhook),
         ]
         self.pipeline: Pipeline | None = None
-        self.mirror_on = True
         self.signal: Signal | None = None
         self.verdicts: list[Verdict] = []
         self._judged: int | None = None
-        self.changes: deque[dict[str, Any]] = deque(maxlen=RECENT)
-        self.relay: Mapping[str, Any] = {}
-        self.baseline_error: str | None = None
-        self.capture: ParquetCapture | None = None
-        self.troubles: dict[str, str] = {}
-        """What of us fails just now: part -> error. The rest goes on."""
-        self._auditing = asyncio.Lock()
-        self._disk = ThreadPoolExecutor(1, thread_name_prefix="disk")
-        self._unwritten = 0
-        self.undisked = 0
 
     # -- pairs in (service.pairs.Sink) ---------------------------------------------------------------------
 
     def take(self, batch: pairs_pb2.PairBatch) -> Awaitable[None]:
         """Take a published batch over."""
-        assert self.pipeline is not None  # the service starts after the pipeline
-        return self.pipeline.take(batch, time.time_ns())
+        return self._evidence.take(batch, time.time_ns())
 
     def state(self) -> pairs_pb2.ObserverState:
         """What observers should do now."""
@@ -128,56 +109,53 @@ class Controller:
             fingerprints={leg.value: member.fingerprint for leg, member in pilot.roster.items()},
         )
 
+    @property
+    def mirror_on(self) -> bool:
+        """False once the operator switched mirroring off, over restarts too: a kill switch stays thrown."""
+        return not (self.state_dir / MIRROR_OFF).exists()
+
+    @property
+    def _evidence(self) -> Pipeline:
+        assert self.pipeline is not None  # everything that asks for it starts after it
+        return self.pipeline
+
     def _keep(self, pair: Pair, scores: Sequence[Score]) -> None:
         for output in pair.legs():
             if output.last_ns is not None:
                 self.prometheus.telemetry.observe_leg(output.leg.value, output.last_ns / 1e9)
-        if self.capture is None:
-            return
-        if self._unwritten >= UNWRITTEN:
-            self.undisked += 1
-            return
-        self._unwritten += 1
-        self._disk.submit(self._write, pair, scores)
-
-    def _write(self, pair: Pair, scores: Sequence[Score]) -> None:
-        assert self.capture is not None
-        try:
-            self.capture.write([(pair, scores)])
-        except Exception:
-            log.exception("a pair was not captured")
-        finally:
-            self._unwritten -= 1
+        self.keeper.keep(pair, scores)
 
     # -- life ----------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Start everything, then step until cancelled."""
         config = self.config
-        if config.capture is not None:
-            self.capture = ParquetCapture(config.capture_settings())
         async with asyncio.TaskGroup() as group:
-            jobs: list[Coroutine[Any, Any, None]] = [self.pool.run()]
-            jobs += [dispatcher.run() for dispatcher in self.dispatchers]
-            tasks = [group.create_task(job) for job in jobs]
+            tellers = [group.create_task(dispatcher.run()) for dispatcher in self.dispatchers]
+            tasks = [group.create_task(self.pool.run())]
             self.pipeline = await self._restore()
-            jobs = [self._page(), self._answer_probes(), self._watch_relay(), self._watch_engines()]
+            jobs = (
+                front.page(self, config.web, self.troubles),
+                front.probes(self, config.web, self.troubles),
+                self.watch.relay_job(),
+                self.watch.engines_job(),
+            )
             tasks += [group.create_task(job) for job in jobs]
             server, health = await self._serve()
             control = await listen(self.run_dir / CONTROL, self._obey)
             try:
-                await self._audit("started", {"primary": self.pilot.primary.value, **self._lane_names()})
+                await self.chronicle.audit("started", {"primary": self.pilot.primary.value, **self._names()})
                 while True:
                     await self._step()
                     await asyncio.sleep(STEP_S)
             finally:
-                await asyncio.shield(self._stop(server, health, control))
-                for task in tasks:
+                await asyncio.shield(self._stop(server, health, control, tellers))
+                for task in (*tasks, *tellers):
                     task.cancel()
 
     async def _restore(self) -> Pipeline:
         """Build the pipeline once the analyzers have said who they are: their versions are part of a lane."""
-        patience = 60.0
+        patience = ANALYZERS_S
         while not self.pool.metrics:
             await asyncio.sleep(0.05)
             patience -= 0.05
@@ -194,8 +172,7 @@ class Controller:
             grace_s=self.config.mirror.deadline_max_s,
             keep=self._keep,
         )
-        for change in pipeline.restored:
-            self._record(change)
+        self.chronicle.restored(pipeline.restored)
         self._declare(pipeline)
         return pipeline
 
@@ -211,10 +188,16 @@ class Controller:
         if self.config.announce or new:
             pipeline.announce(self.config.announce or f"lane {lane}")
 
+    async def _replaced(self, leg: Leg, member: roster.Member) -> None:
+        """An engine is another one now: a lane of its own, and observers must say so in their pairs."""
+        self._declare(self._evidence)
+        self.pair_service.changed()
+        await self.chronicle.audit("engine", {"leg": leg.value, "fingerprint": member.fingerprint})
+
     async def _serve(self) -> tuple[grpc.aio.Server, GrpcHealth]:
         server = grpc.aio.server(options=OPTIONS)
         pairs_pb2_grpc.add_PairServiceServicer_to_server(self.pair_service, server)
-        signals_pb2_grpc.add_SignalServiceServicer_to_server(self.signal_service, server)
+        signals_pb2_grpc.add_SignalServiceServicer_to_server(self.chronicle.service, server)
         health = GrpcHealth(server, ("understudy.v1.PairService", "understudy.v1.SignalService"))
         path = self.run_dir / "controller.sock"
         path.unlink(missing_ok=True)
@@ -223,255 +206,113 @@ class Controller:
         await health.enter()
         return server, health
 
-    async def _stop(self, server: grpc.aio.Server, health: GrpcHealth, control: asyncio.Server) -> None:
-        assert self.pipeline is not None
+    async def _stop(
+        self,
+        server: grpc.aio.Server,
+        health: GrpcHealth,
+        control: asyncio.Server,
+        tellers: Sequence[asyncio.Task[None]],
+    ) -> None:
         control.close()
         await health.leave()
         await server.stop(1)
         await self._step()
-        with self._tried("evidence"):
-            self.pipeline.close()
-        if self.capture is not None:
-            self._disk.submit(self.capture.close)
-        self._disk.shutdown(wait=True)
-        with suppress(UnderstudyError):
-            self.audit.append("stopped", {}, time.time_ns())
-        self.audit.close()
+        with self.troubles.tried("evidence"):
+            self._evidence.close()
+        await asyncio.to_thread(self.keeper.close)
+        self.chronicle.close()
         for dispatcher in self.dispatchers:
             await dispatcher.aclose()
+        if tellers:
+            await asyncio.wait(tellers, timeout=self.config.notify.patience.drain_s)
+        for dispatcher in self.dispatchers:
+            await dispatcher.notifier.aclose()
         self.prometheus.shutdown()
 
     # -- a step --------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def _tried(self, part: str) -> Iterator[None]:
-        """One part that fails must end neither the others nor us; it is said once, and once when it is over."""
-        try:
-            yield
-        except Exception as error:
-            told = str(error) or type(error).__name__
-            if self.troubles.get(part) != told:
-                known = isinstance(error, UnderstudyError | OSError)
-                log.error("%s: %s", part, told, exc_info=None if known else error)
-            self.troubles[part] = told
-        else:
-            if self.troubles.pop(part, None) is not None:
-                log.warning("%s: works again", part)
-
     async def _step(self) -> None:
         """Close what ticks are due, judge, tell, act."""
         now = time.time_ns()
-        with self._tried("evidence"):
+        with self.troubles.tried("evidence"):
             self._advance(now)
-        if self.capture is not None and not self._unwritten:
-            self._disk.submit(self.capture.write)
+        self.keeper.rest()
         alerts: list[Alert] = []
-        with self._tried("alerts"):
+        with self.troubles.tried("alerts"):
             alerts = self.book.update(self.verdicts, self._health(now), now)
             if alerts:
                 memory.save(self.state_dir / ALERTS, self.book.alerts())
-        signal_: Signal | None = None
-        with self._tried("rollback"):
+        told: Signal | None = None
+        with self.troubles.tried("rollback"):
             firing = [alert.fingerprint for alert in self.book.alerts() if alert.name == "Breach"]
-            signal_ = await self.pilot.consider(
-                self.verdicts, firing, self._instrument(), self._watermark_age(now)
+            faulty = bool(self._evidence.drift.instrument_faults())
+            told = await self.pilot.consider(
+                self.verdicts, firing, False if faulty else None, self._watermark_age(now)
             )
-        if signal_ is not None:
-            await self._decided(signal_)
-        with self._tried("notifiers"):
-            self._tell(now, alerts, signal_)
-        with self._tried("metrics"):
+        if told is not None:
+            self.signal = told
+            await self.chronicle.decided(told, self.pilot.blocked())
+        with self.troubles.tried("notifiers"):
+            for dispatcher in self.dispatchers:
+                dispatcher.offer(alerts, [told] if told is not None else [])
+            self.chronicle.tell(alerts, told)
+        with self.troubles.tried("metrics"):
             self.prometheus.telemetry.reading = self._reading(now)
 
     def _advance(self, now: int) -> None:
-        assert self.pipeline is not None
-        books = self.pipeline.books
-        for boot in books.silent(now, int(QUIET_S * 1e9)):
+        pipeline = self._evidence
+        for boot in pipeline.books.silent(now, int(QUIET_S * 1e9)):
             if not self.pair_service.boots[boot]:
                 log.warning("observer %s is gone: what it held in flight is lost", boot)
-                books.end(boot)
-        for change in self.pipeline.advance(now):
-            self._record(change)
-        if self.pipeline.closed != self._judged:  # reading thousands of cells is not free
-            self.verdicts, self._judged = self.pipeline.drift.verdicts(), self.pipeline.closed
-
-    async def _decided(self, signal_: Signal) -> None:
-        self.signal = signal_
-        await self._audit(
-            "decision",
-            {
-                "action": signal_.action.value,
-                "reason": signal_.reason.value,
-                "alerts": list(signal_.alerts),
-                "detail": signal_.detail,
-                "blocked_by": list(self.pilot.blocked()),
-            },
-        )
-
-    def _tell(self, now: int, alerts: Sequence[Alert], signal_: Signal | None) -> None:
-        for dispatcher in self.dispatchers:
-            dispatcher.offer(alerts, [signal_] if signal_ is not None else [])
-        for alert in alerts:
-            self.signal_service.publish(signals_pb2.SignalEvent(ns=now, alert=convert.alert_to_proto(alert)))
-        if signal_ is not None:
-            told = convert.signal_to_proto(signal_)
-            self.signal_service.publish(signals_pb2.SignalEvent(ns=now, signal=told))
-
-    def _record(self, change: Change) -> None:
-        """Write a change of verdict down: verdicts.jsonl, the status, and everybody who watches."""
-        now = time.time_ns()
-        told = {
-            "ts": now / 1e9,
-            "was": str(change.was),
-            "was_tier": str(change.was_tier),
-            **plain(change.verdict),
-        }
-        self.changes.append(told)
-        path = self.state_dir / "verdicts.jsonl"
-        with self._tried("verdicts.jsonl"):
-            path.touch(mode=0o600)
-            with path.open("a") as file:
-                file.write(json.dumps(told) + "\n")
-        verdict = convert.verdict_to_proto(change.verdict)
-        self.signal_service.publish(signals_pb2.SignalEvent(ns=now, verdict=verdict))
-
-    async def _audit(self, kind: str, data: Mapping[str, Any]) -> None:
-        try:
-            async with self._auditing:  # the chain has one writer
-                await asyncio.to_thread(self.audit.append, kind, data, time.time_ns())
-        except UnderstudyError as error:
-            log.error("not in the audit record: %s %s: %s", kind, data, error)
+                pipeline.books.end(boot)
+        for change in pipeline.advance(now):
+            self.chronicle.record(change)
+        if pipeline.closed != self._judged:  # reading thousands of cells is not free
+            self.verdicts, self._judged = pipeline.drift.verdicts(), pipeline.closed
 
     # -- what is seen --------------------------------------------------------------------------------------
 
-    def _instrument(self) -> bool | None:
-        assert self.pipeline is not None
-        if self.pipeline.drift.instrument_faults():
-            return False
-        return None
-
     def _watermark_age(self, now: int) -> float | None:
-        assert self.pipeline is not None
-        watermark = self.pipeline.books.watermark_ns()
+        watermark = self._evidence.books.watermark_ns()
         return None if watermark is None else max(0.0, (now - watermark) / 1e9)
 
-    def _lane_names(self) -> dict[str, str]:
+    def _names(self) -> dict[str, str]:
         return {leg.value: member.fingerprint for leg, member in self.pilot.roster.items()}
 
     def _health(self, now: int) -> Health:
-        assert self.pipeline is not None
-        error: str | None = None
-        if self.capture is not None:
-            stopped = self.capture.status
-            error = (stopped.reason or "stopped") if stopped.state is Capturing.STOPPED else ""
         return sight.health(
-            self.pipeline,
+            self._evidence,
             self.pool,
-            self.relay,
+            self.watch.relay,
             self.pilot.roster,
             mirror_on=self.mirror_on,
             observers=self.pair_service.publishers,
             analyzers=self.config.analyzers.workers + len(self.config.analyzers.addresses),
             watermark_age_s=self._watermark_age(now),
-            baseline_error=self.baseline_error,
-            capture_error=error,
+            baseline_error=self.watch.baseline_error,
+            capture_error=self.keeper.error,
             blocked=self.pilot.blocked(),
             allow_equal=self.config.engines.allow_equal,
         )
 
     def _reading(self, now: int) -> telemetry.Reading:
-        assert self.pipeline is not None
         return sight.reading(
-            self.pipeline,
+            self._evidence,
             self.pool,
             self.verdicts,
             self.book.alerts(),
             self.pilot.roster,
-            self.relay,
+            self.watch.relay,
             primary=self.pilot.primary,
             latched=self.pilot.state.latched,
             mirror_on=self.mirror_on,
             watermark_age_s=self._watermark_age(now),
             notify_failures={d.notifier.name: d.failures for d in self.dispatchers},
             notify_dropped={d.notifier.name: d.dropped for d in self.dispatchers},
-            capture_pairs=self.capture.status.written if self.capture is not None else None,
+            capture_pairs=self.keeper.written,
         )
 
-    async def _watch_relay(self) -> None:
-        while True:
-            with self._tried("relay"):
-                try:
-                    self.relay = await ask(self.run_dir / "relay.sock", {"op": "status"}, timeout_s=2)
-                except UnderstudyError:
-                    self.relay = {}
-                    raise
-                await self._agree(Leg(self.relay["primary"]))
-            await asyncio.sleep(1)
-
-    async def _agree(self, serving: Leg) -> None:
-        """A relay that missed a switch (it restarted, we did) is told again."""
-        if serving is not self.pilot.primary and not self.pilot.in_progress:
-            log.warning("the relay serves from %s, not %s: telling it again", serving, self.pilot.primary)
-            await ask(self.run_dir / "relay.sock", {"op": "switch", "to": self.pilot.primary.value})
-
-    async def _watch_engines(self) -> None:
-        """Ask the engines who they are: one that was replaced opens a lane of its own."""
-        while True:
-            for leg, engine in roster.engines(self.config).items():
-                with self._tried(f"engines.{leg}"):
-                    await self._meet(leg, engine)
-            await asyncio.sleep(self.config.engines.describe_s)
-
-    async def _meet(self, leg: Leg, engine: Engine) -> None:
-        try:
-            member = await roster.ask(engine, 5.0)
-        except UnderstudyError as error:
-            if leg is Leg.BASELINE:
-                self.baseline_error = str(error)
-            raise
-        if leg is Leg.BASELINE:
-            self.baseline_error = ""
-        known = self.pilot.roster.get(leg)
-        if known is not None and member.fingerprint == known.fingerprint:
-            return
-        assert self.pipeline is not None
-        log.warning("engines.%s is another engine now: %s", leg, member.fingerprint[:12])
-        self.pilot.roster[leg] = member
-        self._declare(self.pipeline)
-        self.pair_service.changed()
-        await self._audit("engine", {"leg": leg.value, "fingerprint": member.fingerprint})
-
-    async def _page(self) -> None:
-        """The page and the metrics; a port that is taken must not stop the evidence."""
-        app = web.make_app(self, self.config.web)
-        while True:
-            with self._tried("web"):
-                await web.serve(app, self.config.web)
-            await asyncio.sleep(PAGE_S)
-
-    async def _answer_probes(self) -> None:
-        """grpc.health.v1 on a port of its own: the control services stay on their unix socket."""
-        where = f"{self.config.web.host}:{self.config.web.grpc_port}"
-        while self.config.web.grpc_port:
-            server = grpc.aio.server()
-            health = GrpcHealth(server, ())
-            with self._tried("grpc health"):
-                try:
-                    server.add_insecure_port(where)
-                except RuntimeError:
-                    raise ConfigError(
-                        f"web.grpc_port: cannot listen on {where}: choose a free port"
-                    ) from None
-                await server.start()
-                try:
-                    while True:
-                        await health.say(self.ready()[0])
-                        await asyncio.sleep(STEP_S)
-                finally:
-                    await server.stop(0)
-            await asyncio.sleep(PAGE_S)
-
-    # -- the operator (control.sock) and the page (web.Source) -------------------------------------------------
+    # -- the operator (control.sock) and the page (web.Source) ---------------------------------------------
 
     async def _obey(self, request: dict[str, Any]) -> dict[str, Any]:
         match request:
@@ -482,38 +323,39 @@ class Controller:
             case {"op": "rearm"}:
                 told = await self.pilot.rearm()
             case {"op": "mirror", "on": bool(on)}:
-                self.mirror_on = on
-                self.pair_service.changed()
-                told = {"mirror": "on" if on else "off"}
+                told = self._mirror(on)
             case {"op": "announce", "name": str(name)}:
-                assert self.pipeline is not None
-                self.pipeline.announce(name)
+                self._evidence.announce(name)
                 told = {"announced": name}
             case _:
                 raise UnderstudyError(
                     f"control: {request.get('op')!r} is no order: use status, switch, mirror, rearm or announce"
                 )
-        await self._audit("operator", request)
+        await self.chronicle.audit("operator", request)
         return told
+
+    def _mirror(self, on: bool) -> dict[str, str]:
+        flag = self.state_dir / MIRROR_OFF
+        flag.unlink(missing_ok=True) if on else flag.touch(mode=0o600)
+        self.pair_service.changed()
+        return {"mirror": "on" if on else "off"}
 
     def status(self) -> dict[str, Any]:
         """Everything at a glance, as JSON."""
-        now = time.time_ns()
-        told = web.describe(
-            self._reading(now), self.verdicts, self.book.alerts(), self.pilot.last, self.signal, now
-        )
-        assert self.pipeline is not None
+        now, pipeline = time.time_ns(), self._evidence
         held = self.pilot.held()
-        return told | {
+        return web.describe(
+            self._reading(now), self.verdicts, self.book.alerts(), self.pilot.last, self.signal, now
+        ) | {
             "latch": None if held is None else {"primary": held.primary, "reason": held.reason},
-            "relay": dict(self.relay),
-            "changes": list(self.changes),
+            "relay": dict(self.watch.relay),
+            "changes": list(self.chronicle.changes),
             "verdict": overall(self.verdicts),
-            "accounted": self.pipeline.books.totals().accounted,
-            "scored": self.pipeline.scored,
-            "pairing": bool(self.relay.get("observer_connected")) and bool(self.pipeline.books.live),
-            "tick": self.pipeline.closed,
-            "undisked": self.undisked,
+            "accounted": pipeline.books.totals().accounted,
+            "scored": pipeline.scored,
+            "pairing": bool(self.watch.relay.get("observer_connected")) and bool(pipeline.books.live),
+            "tick": pipeline.closed,
+            "undisked": self.keeper.dropped,
             "troubles": dict(self.troubles),
         }
 
@@ -523,11 +365,7 @@ class Controller:
 
     def ready(self) -> tuple[bool, str]:
         """Ready = a relay takes calls for the primary."""
-        if not self.relay:
-            return False, "no relay answers"
-        if self.pilot.primary is Leg.BASELINE and self.baseline_error:
-            return False, f"baseline: {self.baseline_error}"
-        return True, f"serving from {self.pilot.primary}"
+        return self.watch.ready()
 
 
 def overall(verdicts: Sequence[Verdict]) -> str:

@@ -1,0 +1,46 @@
+"""The two read-only ports: HTTP (page, metrics, probes) and grpc.health.v1. A taken port stops nothing else."""
+
+import asyncio
+
+import grpc
+
+from understudy import web
+from understudy.app.troubles import Troubles
+from understudy.errors import ConfigError
+from understudy.service.health import Health
+
+AGAIN_S = 5.0
+"""Pause before a port is tried again."""
+
+FRESH_S = 0.5
+"""How old readiness may be."""
+
+
+async def page(source: web.Source, settings: web.Settings, troubles: Troubles) -> None:
+    """Serve HTTP until cancelled."""
+    app = web.make_app(source, settings)
+    while True:
+        with troubles.tried("web"):
+            await web.serve(app, settings)
+        await asyncio.sleep(AGAIN_S)
+
+
+async def probes(source: web.Source, settings: web.Settings, troubles: Troubles) -> None:
+    """Answer native gRPC probes until cancelled: the control services stay on their unix socket."""
+    where = f"{settings.host}:{settings.grpc_port}"
+    while settings.grpc_port:
+        server = grpc.aio.server()
+        health = Health(server, ())
+        with troubles.tried("grpc health"):
+            try:
+                server.add_insecure_port(where)
+            except RuntimeError:
+                raise ConfigError(f"web.grpc_port: cannot listen on {where}: choose a free port") from None
+            await server.start()
+            try:
+                while True:
+                    await health.say(source.ready()[0])
+                    await asyncio.sleep(FRESH_S)
+            finally:
+                await server.stop(0)
+        await asyncio.sleep(AGAIN_S)

@@ -1,0 +1,67 @@
+"""Scored pairs on their way to the capture: in one thread of their own, bounded, never in the evidence's way."""
+
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from understudy.capture.parquet import ParquetCapture, Settings, State
+from understudy.pair import Pair
+from understudy.score import Score
+
+log = logging.getLogger(__name__)
+
+UNWRITTEN = 2048
+"""Pairs that may wait for the disk; further ones are dropped there and counted."""
+
+
+class Keeper:
+    """The capture's thread; without settings it keeps nothing."""
+
+    def __init__(self, settings: Settings | None) -> None:
+        self._capture = ParquetCapture(settings) if settings is not None else None
+        self._disk = ThreadPoolExecutor(1, thread_name_prefix="disk")
+        self._unwritten = 0
+        self.dropped = 0
+        """Pairs that found the queue full."""
+
+    def keep(self, pair: Pair, scores: Sequence[Score]) -> None:
+        """Queue a pair for the disk; never waits."""
+        if self._capture is None:
+            return
+        if self._unwritten >= UNWRITTEN:
+            self.dropped += 1
+            return
+        self._unwritten += 1
+        self._disk.submit(self._write, self._capture, pair, scores)
+
+    def rest(self) -> None:
+        """Let a quiet part be sealed in time; call it now and then."""
+        if self._capture is not None and not self._unwritten:
+            self._disk.submit(self._capture.write)
+
+    @property
+    def error(self) -> str | None:
+        """Why pairs do not reach the disk; "" while they do, None without a capture."""
+        if self._capture is None:
+            return None
+        status = self._capture.status
+        return (status.reason or "stopped") if status.state is State.STOPPED else ""
+
+    @property
+    def written(self) -> int | None:
+        """Pairs on disk; None without a capture."""
+        return self._capture.status.written if self._capture is not None else None
+
+    def close(self) -> None:
+        """Write what waits, seal, and end the thread."""
+        if self._capture is not None:
+            self._disk.submit(self._capture.close)
+        self._disk.shutdown(wait=True)
+
+    def _write(self, capture: ParquetCapture, pair: Pair, scores: Sequence[Score]) -> None:
+        try:
+            capture.write([(pair, scores)])
+        except Exception:
+            log.exception("a pair was not captured")
+        finally:
+            self._unwritten -= 1

@@ -1,0 +1,91 @@
+"""What the controller asks of others now and then: the relay how it is, the engines who they are."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from understudy.app import roster
+from understudy.app.pilot import Pilot
+from understudy.app.troubles import Troubles
+from understudy.config import Config, Engine
+from understudy.errors import UnderstudyError
+from understudy.pair import Leg
+from understudy.service.lines import ask
+
+log = logging.getLogger(__name__)
+
+RELAY_S = 1.0
+"""How often the relay is asked."""
+
+
+class Watch:
+    """The newest answers; `relay_job` and `engines_job` run until cancelled."""
+
+    def __init__(
+        self,
+        config: Config,
+        pilot: Pilot,
+        troubles: Troubles,
+        replaced: Callable[[Leg, roster.Member], Awaitable[None]],
+    ) -> None:
+        """`replaced` is told of an engine that is another one now."""
+        self._config = config
+        self._pilot = pilot
+        self._troubles = troubles
+        self._replaced = replaced
+        self._socket = Path(config.run_dir) / "relay.sock"
+        self.relay: Mapping[str, Any] = {}
+        """The relay's own status; empty when it does not answer."""
+        self.baseline_error: str | None = None
+        """Why the baseline does not answer; "" when it does, None before it was asked."""
+
+    async def relay_job(self) -> None:
+        """Ask the relay, and tell it again of a switch that it missed."""
+        while True:
+            with self._troubles.tried("relay"):
+                try:
+                    self.relay = await ask(self._socket, {"op": "status"}, timeout_s=2)
+                except UnderstudyError:
+                    self.relay = {}
+                    raise
+                await self._agree(Leg(self.relay["primary"]))
+            await asyncio.sleep(RELAY_S)
+
+    async def _agree(self, serving: Leg) -> None:
+        """Both of us may have restarted since a switch: what the pilot holds is what counts."""
+        if serving is not self._pilot.primary and not self._pilot.in_progress:
+            log.warning("the relay serves from %s, not %s: telling it again", serving, self._pilot.primary)
+            await ask(self._socket, {"op": "switch", "to": self._pilot.primary.value})
+
+    async def engines_job(self) -> None:
+        """Ask the engines who they are: one that was replaced opens a lane of its own."""
+        while True:
+            for leg, engine in roster.engines(self._config).items():
+                with self._troubles.tried(f"engines.{leg}"):
+                    await self._meet(leg, engine)
+            await asyncio.sleep(self._config.engines.describe_s)
+
+    async def _meet(self, leg: Leg, engine: Engine) -> None:
+        try:
+            member = await roster.ask(engine, 5.0)
+        except UnderstudyError as error:
+            if leg is Leg.BASELINE:
+                self.baseline_error = str(error)
+            raise
+        if leg is Leg.BASELINE:
+            self.baseline_error = ""
+        known = self._pilot.roster.get(leg)
+        if known is None or member.fingerprint != known.fingerprint:
+            log.warning("engines.%s is another engine now: %s", leg, member.fingerprint[:12])
+            self._pilot.roster[leg] = member
+            await self._replaced(leg, member)
+
+    def ready(self) -> tuple[bool, str]:
+        """Ready = a relay takes calls for the primary. The shadow never counts."""
+        if not self.relay:
+            return False, "no relay answers"
+        if self._pilot.primary is Leg.BASELINE and self.baseline_error:
+            return False, f"baseline: {self.baseline_error}"
+        return True, f"serving from {self._pilot.primary}"
