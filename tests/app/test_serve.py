@@ -55,7 +55,8 @@ async def test_a_broken_candidate_is_rolled_back_and_stays_so_until_rearmed() ->
         assert await call(port, ["restarted"]) == [good("restarted")]
         again = await deployment.status()
         assert (again["primary"], again["verdict"]) == ("baseline", "BREACH")
-        told = [json.loads(line) for line in (deployment.state_dir / "verdicts.jsonl").open()]
+        lines = (deployment.state_dir / "verdicts.jsonl").read_text().splitlines()
+        told = [json.loads(line) for line in lines]
         names = ("tick", "slice", "metric", "was", "state", "tier")
         keys = [tuple(one[name] for name in names) for one in told]
         assert len(keys) == len(set(keys)), "what the journal brought back was recorded again"

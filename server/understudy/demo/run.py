@@ -23,7 +23,7 @@ from understudy.service.lines import ask
 HARMLESS = ("fp8", "int8")
 """Quantizations in which nothing should be found."""
 
-PAIRS = 2400
+PAIRS = 1500
 PROOF_S = 60.0
 """Traffic goes on this long after a rollback, to see who replies."""
 
