@@ -205,6 +205,33 @@ async def test_a_shadow_much_slower_than_the_live_leg_meets_our_deadline(stage: 
     await asyncio.wait_for(stage.candidate.cancelled.wait(), 1)
 
 
+async def test_a_live_reply_in_the_very_moment_of_the_shadows_deadline_is_paired(stage: Stage) -> None:
+    """A stalled process runs everything overdue at once: the deadline, then the reply, then the calls."""
+    stage.build(replace(SETTINGS, deadline_min_s=0.05, deadline_max_s=0.05))
+    stage.candidate.hang.clear()
+    loop, flights = asyncio.get_running_loop(), [stage.begin(Leg.BASELINE, id=f"r{n}") for n in range(5)]
+    await stage.candidate.asked.wait()
+    for flight in flights:
+        loop.call_later(0.06, flight.answered, stage.live(flight))
+    time.sleep(0.1)
+    await stage.count(5)
+    assert {pair.candidate.cancelled_by for pair in stage.pairs} == {"deadline"}
+    assert stage.mirror.ledger.in_flight == 0 and not stage.mirror.flights
+
+
+async def test_a_pair_that_cannot_be_handed_over_is_failed_and_leaves_the_books(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(pair: Pair) -> bool:
+        raise ValueError("a defect")
+
+    monkeypatch.setattr(stage.mirror, "emit", refuse)
+    flight = stage.begin(Leg.BASELINE)
+    flight.answered(stage.live(flight))
+    await stage.until(lambda: flight.resolved)
+    assert stage.mirror.ledger.failed == {"internal": 1} and stage.mirror.ledger.in_flight == 0
+
+
 async def test_a_client_cancel_stops_the_shadows_and_marks_the_pair_censored(stage: Stage) -> None:
     stage.candidate.hang.clear()
     flight = stage.begin(Leg.BASELINE)

@@ -5,13 +5,16 @@ import dataclasses
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tritonclient.grpc import service_pb2 as oracle
 from understudy.codec.kserve import INFER
 from understudy.mirror import Settings as MirrorSettings
 from understudy.v1 import pairs_pb2 as pb
 from understudy.wire.copy import Kind
 
+from tests.mirror.double import Double
 from tests.observe.stage import Stage
 
 
@@ -196,6 +199,48 @@ async def test_the_watermark_waits_for_what_is_in_flight_and_for_acknowledgement
 
     stage.controller.counted.set()
     await stage.until(lambda: stage.controller.ledger.watermark_ns > (admitted_ns or 0))
+
+
+class Moody(Double):
+    """Never answers a prompt that says so."""
+
+    async def _infer(self, request: oracle.ModelInferRequest, context: Any) -> oracle.ModelInferResponse:
+        if b"hang" in request.raw_input_contents[0]:
+            await asyncio.Event().wait()
+        return await super()._infer(request, context)
+
+
+async def test_after_an_overload_with_hanging_shadows_and_stalls_nothing_stays_in_flight(
+    stage: Stage,
+) -> None:
+    stage.candidate, stage.baseline.pause_s = Moody("candidate"), 0.09
+    stage.mirror = dataclasses.replace(
+        stage.mirror,
+        in_flight=12,
+        control_share=1.0,
+        control_in_flight=3,
+        deadline_min_s=0.1,
+        deadline_max_s=0.1,
+    )
+    await stage.start()
+
+    async def stalls() -> None:
+        while True:
+            await asyncio.sleep(0.05)
+            time.sleep(0.06)  # a machine too busy to run us
+
+    stalling = asyncio.ensure_future(stalls())
+    for _ in range(8):
+        await asyncio.gather(*(stage.infer(("hang", "quick", "slow")[n % 3]) for n in range(15)))
+    stalling.cancel()
+
+    last_ns = time.time_ns()
+    await stage.until(lambda: stage.controller.ledger.watermark_ns > last_ns)
+    ledger = stage.controller.ledger
+    assert ledger.in_flight == 0 == stage.process.mirror.bytes and stage.process.publisher.pairs == 0
+    assert ledger.paired == len(stage.controller.pairs) > 12 and set(ledger.shed) == {"inflight"}
+    assert ledger.eligible == 120 == ledger.paired + ledger.shed["inflight"]
+    assert not ledger.unobserved
 
 
 async def test_a_full_queue_sheds_and_says_so(stage: Stage) -> None:

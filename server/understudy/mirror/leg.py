@@ -145,8 +145,12 @@ class Call:
         settings = self.settings
         limit_s = max(settings.deadline_min_s, settings.deadline_factor * live_s)
         self._limit_s = min(limit_s, settings.deadline_max_s)
-        if self._timeout is not None:
-            self._timeout.reschedule(self._sent_s + self._limit_s)
+        self._until(self._sent_s + self._limit_s)
+
+    def _until(self, when_s: float) -> None:
+        """Move the deadline, unless it has just struck: the call hears of that only when it runs again."""
+        if self._timeout is not None and not self._timeout.expired():
+            self._timeout.reschedule(when_s)
 
     def cancel(self, by: str) -> None:
         """Stop at once and keep what came so far."""
@@ -211,7 +215,7 @@ class Call:
                     if chunk.final or chunk.error:
                         last_ns, self._complete = now_ns, True
                         loop_s = asyncio.get_running_loop().time()
-                        self._timeout.reschedule(loop_s + TRAILERS_S)
+                        self._until(loop_s + TRAILERS_S)
                 code = await self._rpc.code()
                 if code is not grpc.StatusCode.OK:
                     return self._refused(code, await self._rpc.details() or "")

@@ -71,9 +71,9 @@ class Flight:
             self._censored = True
             for call in self.calls:
                 call.cancel("client")
+        self._output.set_result(output)
         for call in self.calls:
             call.limit((output.last_ns or 0) / 1e9)
-        self._output.set_result(output)
 
     def resolve(self, outcome: Outcome, reason: Reason | None = None) -> None:
         """End it without a pair, now: its calls are cancelled."""
@@ -93,14 +93,12 @@ class Flight:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(call.run()) for call in self.calls]
                 outputs = {self.live: await self._output}
-            outputs |= {task.result().leg: task.result() for task in tasks}
+            self._hand_over(outputs | {task.result().leg: task.result() for task in tasks})
         except* Undecodable as refused:
             self._fail(refused.exceptions[0])
         except* Exception as defect:
             log.exception("mirroring %s failed", self.request.id, exc_info=defect.exceptions[0])
             self._fail(defect.exceptions[0])
-        else:
-            self._hand_over(outputs)
 
     def _fail(self, error: BaseException) -> None:
         if not self.resolved:

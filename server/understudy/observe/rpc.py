@@ -166,8 +166,8 @@ class Rpc:
     ) -> None:
         if live.flight is None or live.reader is None:
             return
-        live.flight.answered(
-            output(
+        try:
+            reply = output(
                 live.reader,
                 self.leg,
                 upstream=self.opened.upstream,
@@ -179,4 +179,7 @@ class Rpc:
                 cancelled_by=cancelled_by,
                 in_flight=live.in_flight,
             )
-        )
+            live.flight.answered(reply)
+        except Exception:  # nobody else will end this flight: its call is already off the books
+            live.flight.resolve(Outcome.FAILED, Reason.INTERNAL)
+            raise
