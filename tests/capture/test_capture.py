@@ -321,3 +321,22 @@ def test_a_foreign_table_and_a_missing_file_are_named(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"holds no pairs"):
         list(read(tmp_path / "empty"))
+
+
+def test_what_expires_goes_without_traffic_too(tmp_path: Path) -> None:
+    now = [0]
+    capture = ParquetCapture(small(tmp_path, part_pairs=1, keep_days=1), clock=lambda: now[0])
+    capture.write([(pair(1), ())])
+    (part,) = capture.directory.glob("pairs-*.parquet")
+    now[0] = part.stat().st_mtime_ns + 90_000 * SECOND
+    capture.write()
+    assert not part.exists() and capture.status.expired == 1
+
+
+def test_a_journal_damaged_by_a_power_cut_gives_what_is_whole_and_stops_no_start(tmp_path: Path) -> None:
+    capture = ParquetCapture(small(tmp_path))
+    capture.write([(pair(1), ())])
+    (journal,) = capture.directory.glob("open-*.jsonl")
+    left = journal.with_name("open-00000000000000000001-1-000001.jsonl")
+    left.write_bytes(journal.read_bytes() + b"\0" * 64 + b"\n")
+    assert ParquetCapture(small(tmp_path)).status.recovered == 1 and not left.exists()

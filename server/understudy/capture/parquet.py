@@ -29,6 +29,9 @@ from understudy.score import Score
 
 log = logging.getLogger(__name__)
 
+SWEEP_S = 60.0
+"""Pause between sweeps when no part is sealed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -119,6 +122,7 @@ class ParquetCapture:
         self._sequence = 0
         self._stopped = ""
         self._stopped_ns = 0
+        self._swept_ns = 0
         self._written = self._dropped = self._withheld = self._errors = 0
         self._recovered = self._parts = self._expired = 0
         try:
@@ -166,6 +170,9 @@ class ParquetCapture:
         full = len(self._rows) >= self.settings.part_pairs or self._journal_bytes >= self.settings.part_bytes
         if self._rows and (full or now - self._opened_ns >= self.settings.part_s * 1e9):
             self.seal()
+        elif abs(now - self._swept_ns) >= SWEEP_S * 1e9:  # what is too old goes without traffic as well
+            with self._disk(now):
+                self._sweep(now)
         return kept
 
     def seal(self) -> None:
@@ -176,10 +183,7 @@ class ParquetCapture:
                 _seal(self.directory, self._name, self._rows)
                 self._parts += 1
             self._forget()
-            swept = retention.sweep(
-                self.directory, now, keep_days=self.settings.keep_days, max_bytes=self.settings.max_bytes
-            )
-            self._expired += sum(swept.values())
+            self._sweep(now)
 
     def close(self) -> None:
         """Seal and release; the writer may be used again."""
@@ -188,6 +192,13 @@ class ParquetCapture:
             os.close(self._journal)
             self._journal = None
             self._rows = []
+
+    def _sweep(self, now: int) -> None:
+        self._swept_ns = now
+        swept = retention.sweep(
+            self.directory, now, keep_days=self.settings.keep_days, max_bytes=self.settings.max_bytes
+        )
+        self._expired += sum(swept.values())
 
     def _row(self, pair: Pair, scores: Sequence[Score]) -> Row:
         content = self.settings.content
@@ -253,7 +264,7 @@ class ParquetCapture:
                 continue
             try:
                 fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                rows = [] if _part(self.directory, name).exists() else list(journal_rows(path))
+                rows = [] if _part(self.directory, name).exists() else _whole(path)
                 if rows:
                     _seal(self.directory, name, rows)
                     self._recovered += len(rows)
@@ -267,6 +278,16 @@ class ParquetCapture:
             name = stale.name.removeprefix(".pairs-").removesuffix(".parquet.tmp")
             if not _journal(self.directory, name).exists():
                 stale.unlink(missing_ok=True)
+
+
+def _whole(path: Path) -> list[Row]:
+    """The rows before the first damaged one: a power cut may leave anything in the unsynced end."""
+    rows: list[Row] = []
+    try:
+        rows.extend(journal_rows(path))
+    except (ValueError, KeyError, TypeError) as error:
+        log.warning("%s: damaged after %d rows: the rest is lost (%s)", path, len(rows), type(error).__name__)
+    return rows
 
 
 def journal_rows(path: Path) -> Iterator[Row]:
