@@ -180,6 +180,10 @@ DERIVED = {
 """Keys of a room's settings that follow from others and may not be set beside them."""
 
 
+SECRET = frozenset({"webhook", "hash_key"})
+"""Keys whose values are not to be read in an error: chat services put the password into the URL."""
+
+
 def load(path: Path) -> Config:
     """Read and validate a config file.
 
@@ -231,7 +235,13 @@ def _line(error: ValidationError) -> str:
         case "missing" | "missing_argument":
             return f"{where}: missing: write it{more}"
         case _:
-            return f"{where}: {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}{more}"
+            return f"{where}: {_shown(first['loc'], first['input'])}{first['msg'][0].lower()}{first['msg'][1:]}{more}"
+
+
+def _shown(where: tuple[int | str, ...], value: object) -> str:
+    """The value as it was written, unless it is or holds a secret: errors end in logs."""
+    secret = not SECRET.isdisjoint(where) or not isinstance(value, bool | int | float | str)
+    return "" if secret else f"{value!r}: "
 
 
 @lru_cache(1)
