@@ -51,11 +51,13 @@ class Pilot:
     probe_error: str = ""
     unlatched: str = ""
     """Why a rollback that is due could not be latched; empty: it could, or none is due."""
+    unread: str = ""
+    """Why the record of the engines cannot be read; empty: it can."""
 
     def __post_init__(self) -> None:
         held = latch.read(self._latch)
         self.primary = Leg(held.primary) if held else self.config.primary
-        self.state = replace(_remembered(self._memory), latched=held is not None)
+        self.state = replace(_remembered(self._memory), latched=_holds_baseline(held))
 
     @property
     def _latch(self) -> Path:
@@ -88,12 +90,11 @@ class Pilot:
         sure = any(v.state is State.BREACH and v.tier is Tier.ROLLBACK for v in verdicts)
         if sure and self.primary is Leg.CANDIDATE and not self.state.latched:
             await self.look_at_baseline()
-        recorded = roster.read(Path(self.config.state_dir) / RECORD).get(Leg.BASELINE)
         facts = Facts(
             primary=self.primary,
             candidate=self.roster[Leg.CANDIDATE].fingerprint,
             target=self.roster[Leg.BASELINE].fingerprint,
-            recorded=recorded.fingerprint if recorded else "",
+            recorded=self._recorded(),
             probed_ns=self.probed_ns,
             control=self.config.mirror.control_share > 0,
             aa_healthy=healthy,
@@ -129,6 +130,18 @@ class Pilot:
         target = self.roster[Leg.BASELINE].fingerprint if decision.action is Action.ROLLBACK else ""
         return Signal(decision.action, decision.reason, tuple(alerts), now, target, decision.detail)
 
+    def _recorded(self) -> str:
+        """The recorded baseline's fingerprint; a record that cannot be read blocks a rollback by name."""
+        try:
+            recorded = roster.read(Path(self.config.state_dir) / RECORD).get(Leg.BASELINE)
+        except (UnderstudyError, OSError) as error:
+            if self.unread != str(error):
+                log.error("the record of the engines cannot be read: %s", error)
+            self.unread = str(error)
+            return ""
+        self.unread = ""
+        return recorded.fingerprint if recorded else ""
+
     async def look_at_baseline(self) -> None:
         """Ask the baseline a real question, and who it is."""
         engine = self.config.engines.baseline
@@ -161,21 +174,29 @@ class Pilot:
                 f"at its start ({error})"
             ) from None
         finally:
-            if self.primary == to and self.held() is not None:
-                self._remember(rollback.rolled_back(self.state, self.clock()))
+            held = self.held()
+            if held is not None and self.primary == to:
+                switched = rollback.rolled_back(self.state, self.clock())
+                self._remember(replace(switched, latched=_holds_baseline(held)))
 
     async def rearm(self) -> dict[str, Any]:
         """Release the latch: the configured primary serves again.
 
         Raises:
-            UnderstudyError: nothing is latched, or the relay does not answer.
+            UnderstudyError: nothing is latched, a switch is under way, or the relay does not answer.
         """
+        if self.in_progress:
+            raise UnderstudyError("rearm: a switch is under way: wait for it to finish")
         held = self.held()
         if held is None:
             raise UnderstudyError("rearm: nothing is latched")
-        latch.clear(self._latch)
-        self._remember(rollback.rearmed(self.state, self.clock()))
-        told = await self._tell(self.config.primary)
+        self.in_progress = True
+        try:
+            latch.clear(self._latch)
+            self._remember(rollback.rearmed(self.state, self.clock()))
+            told = await self._tell(self.config.primary)
+        finally:
+            self.in_progress = False
         return {"released": held.reason, **told}
 
     async def _move(self, to: Leg, reason: str, alerts: tuple[str, ...]) -> dict[str, Any]:
@@ -208,6 +229,11 @@ class Pilot:
             scratch.rename(self._memory)
         except OSError as error:  # the latch is what must last; this only spaces rollbacks
             log.error("%s cannot be written: %s", self._memory, error.strerror)
+
+
+def _holds_baseline(held: latch.Latch | None) -> bool:
+    """Whether there is nothing left to roll back; an operator's switch to the candidate leaves that open."""
+    return held is not None and held.primary == Leg.BASELINE
 
 
 def _remembered(path: Path) -> RollbackState:
