@@ -9,6 +9,7 @@ from pathlib import Path
 from understudy.drift.engine import Drift
 from understudy.drift.tolerance import Tolerances
 from understudy.drift.verdict import State
+from understudy.pipeline import core
 from understudy.pipeline.core import Pipeline
 from understudy.pipeline.journal import Journal
 from understudy.score import Score, Sense
@@ -160,3 +161,18 @@ async def test_no_text_reaches_the_journal(tmp_path: Path) -> None:
     await pipeline.take(pairs_pb2.PairBatch(sequence=1, pairs=[pair_to_proto(pair)]), 0)
     pipeline.close()
     assert not any(b"secret" in path.read_bytes() for path in tmp_path.iterdir())
+
+
+def test_the_journal_holds_nothing_that_the_caller_or_the_engines_wrote() -> None:
+    pair = a_pair(baseline="hunter2", candidate="hunter2")
+    request = replace(
+        pair.request,
+        text="hunter2",
+        raw=b"hunter2",
+        token_ids=(721_077,),
+        metadata={"x-user": "hunter2"},
+        sampling=replace(pair.request.sampling, stop=("hunter2",)),
+    )
+    packed = core._pack(replace(pair, request=request), [])
+    assert b"hunter2" not in packed
+    assert core._unpack(packed)[0].request.token_ids in (None, ())

@@ -14,7 +14,7 @@ from understudy.service.convert import pair_to_proto
 from understudy.testing import a_pair
 from understudy.v1 import analysis_pb2 as pb
 from understudy.v1 import analysis_pb2_grpc as rpc
-from understudy.v1 import pairs_pb2
+from understudy.v1 import pairs_pb2, values_pb2
 
 
 class Shouting:
@@ -104,3 +104,11 @@ async def test_a_pair_that_kills_two_workers_is_given_up_and_the_others_are_not(
         late = pool.submit(pair_to_proto(a_pair(candidate="LOUD")))
         assert (await late)[0].values[Leg.CANDIDATE] == 1
     await server.stop(0)
+
+
+async def test_a_message_that_is_no_pair_ends_neither_the_pool_nor_the_others(tmp_path: Path) -> None:
+    address = f"unix:{tmp_path}/1"
+    async with a_worker(address), a_pool(address) as pool:
+        assert await pool.submit(values_pb2.Pair()) == []
+        (score,) = await pool.submit(pair_to_proto(a_pair(candidate="LOUD")))
+    assert score.values[Leg.CANDIDATE] == 1

@@ -132,7 +132,7 @@ class Pipeline:
                 self._keep(pair, scores)
         except Exception as error:  # a defect of ours or of a peer: sent again, it would only fail again
             log.exception("pair %s could not be counted", id_)
-            self._counted[id_] = None
+            self._remember(id_)
             self.unscored[f"pipeline: {type(error).__name__}"] += 1
         finally:
             del self._scoring[id_]
@@ -248,11 +248,14 @@ class Pipeline:
         return []
 
     def _vote(self, pair: Pair, scores: Sequence[Score], entry: Entry) -> None:
-        self._counted[pair.id] = None
-        if len(self._counted) > REMEMBERED:
-            self._counted.popitem(last=False)
+        self._remember(pair.id)
         self._open.append((self.drift.tick_of(pair.admitted_ns / 1e9), entry))
         self.drift.add(ballot(pair, scores, self.drift.tolerances, prefix_safe=self._prefix_safe))
+
+    def _remember(self, id_: str) -> None:
+        self._counted[id_] = None
+        if len(self._counted) > REMEMBERED:
+            self._counted.popitem(last=False)
 
     def _compact(self) -> None:
         """Begin a generation; a snapshot knows closed ticks only, so the open ones' entries go along."""
@@ -310,6 +313,7 @@ def _pack(pair: Pair, scores: Sequence[Score]) -> bytes:
     message.request.text = ""
     message.request.raw = b""
     message.request.metadata.clear()
+    del message.request.token_ids[:], message.request.sampling.stop[:]
     for output in (message.baseline, message.candidate, message.control):
         output.text = "." if output.text else ""
         output.error = "." if output.error else ""

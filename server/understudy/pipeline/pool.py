@@ -144,6 +144,12 @@ class Pool:
             outstanding[sequence] = items
             await call.write(pairs_pb2.PairBatch(sequence=sequence, pairs=[item.pair for item in items]))
 
+    def _given_up(self, pair: values_pb2.Pair) -> list[Score]:
+        try:
+            return unscored(self._metrics, pair_from_proto(pair), "worker_lost")
+        except (ValueError, KeyError):  # no pair at all: whoever counts it finds that out and says so
+            return []
+
     def _retry(self, items: Iterable[_Item]) -> None:
         for item in items:
             item.tries += 1
@@ -153,5 +159,5 @@ class Pool:
                 self._waiting.appendleft(item)
             else:
                 self.lost_pairs += 1
-                item.scores.set_result(unscored(self._metrics, pair_from_proto(item.pair), "worker_lost"))
+                item.scores.set_result(self._given_up(item.pair))
         self._more.set()

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+import traceback
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -43,11 +44,24 @@ def score(analyzers: Sequence[Analyzer], pair: Pair) -> tuple[list[Score], dict[
                 replace(one, analyzer=analyzer.name, version=analyzer.version) for one in analyzer.score(pair)
             ]
         except Exception as error:
-            log.exception("analyzer %s failed on pair %s", analyzer.name, pair.id)
+            # Not the exception's text: that of int("...") quotes the reply.
+            log.error(
+                "analyzer %s failed on pair %s: %s at %s",
+                analyzer.name,
+                pair.id,
+                type(error).__name__,
+                _place(error),
+            )
             found = [_unscored(analyzer, metric, pair, type(error).__name__) for metric in analyzer.metrics]
         scores += found
         cost[analyzer.name] = time.perf_counter_ns() - began
     return scores, cost
+
+
+def _place(error: BaseException) -> str:
+    """Where it was raised."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{last.filename}:{last.lineno}"
 
 
 def unscored(metrics: Sequence[tuple[str, str, Metric]], pair: Pair, reason: str) -> list[Score]:
