@@ -6,8 +6,10 @@ import os
 import re
 import signal
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +98,61 @@ async def test_killed_one_after_another_under_traffic_no_caller_notices_and_no_p
         assert counts["requests"] <= len(said)
         status = await deployment.until(lambda s: votes(s) == s["counts"]["paired"])
         assert status["counts"]["paired"] == counts["paired"]
+
+
+async def test_a_killed_relay_fails_only_calls_under_way_and_is_back_obeying_the_latch() -> None:
+    baseline, candidate = Engine("baseline", good), Engine("candidate", good)
+    baseline.pause_s = candidate.pause_s = 0.1  # so that calls are under way when it dies
+    async with deployed(baseline, candidate) as (deployment, port):
+        said: list[str] = []
+        failures: Counter[str] = Counter()
+        stop = asyncio.Event()
+
+        async def caller(number: int) -> None:
+            async with grpc.aio.insecure_channel(
+                f"127.0.0.1:{port}",
+                options=[("grpc.use_local_subchannel_pool", 1), ("grpc.max_reconnect_backoff_ms", 200)],
+            ) as channel:
+                infer = channel.unary_unary(INFER, None, None)
+                for turn in count():
+                    if stop.is_set():
+                        return
+                    raw = CODEC.encode(
+                        model="m", id="1", prompt=f"{number} {turn}", sampling=Sampling(), stream=False
+                    )
+                    try:
+                        told = CODEC.chunk(INFER, await infer(raw, timeout=5, wait_for_ready=True)).text
+                        said.append((told or b"").decode())
+                    except grpc.aio.AioRpcError as error:
+                        failures[error.code().name] += 1
+
+        async with asyncio.TaskGroup() as group:
+            for number in range(4):
+                group.create_task(caller(number))
+            await deployment.until(lambda s: s["counts"]["paired"] > 8)
+            await ask(deployment.run_dir / "control.sock", {"op": "switch", "to": "baseline"})
+            loop = asyncio.get_running_loop()
+            before, died_s = len(said), loop.time()
+            running(deployment, "relay").kill()
+            while len(said) <= before + 4:  # what was answered before the kill may still be on its way
+                await asyncio.sleep(0.01)
+            back_s, served = loop.time() - died_s, len(baseline.requests)
+            asked = [one for one in candidate.metadata if "x-understudy-leg" not in one]
+            while len(said) < before + 40:
+                await asyncio.sleep(0.01)
+            stop.set()
+        assert back_s < 10, "about a second on a machine with time for it"
+        assert set(failures) <= {"UNAVAILABLE"} and failures.total() <= 4, failures
+        assert [one for one in candidate.metadata if "x-understudy-leg" not in one] == asked, "latched"
+        assert len(baseline.requests) >= served + 30
+        settled = await deployment.until(
+            lambda s: s["counts"]["in_flight"] == 0 and s["counts"]["eligible"] > before + 10
+        )
+        counts = settled["counts"]
+        assert settled["relay"]["primary"] == settled["primary"] == "baseline"
+        assert settled["accounted"] and counts["lost"] <= 4 and counts["failed"] <= failures.total()
+        # Not seen: what passed before the relay had found the observer again.
+        assert len(said) - 20 <= counts["eligible"] <= len(said) + failures.total(), counts
 
 
 class Moody(Engine):
