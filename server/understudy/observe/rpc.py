@@ -116,7 +116,7 @@ class Rpc:
             return
         live = self._lives[key]
         live.heard_ns = message.ns
-        if live.reader is not None and live.flight is not None:
+        if live.reader is not None and live.flight is not None and not live.flight.resolved:
             before = live.reader.size
             live.reader.feed(chunk, message.ns - live.sent_ns)
             live.flight.hold(live.reader.size - before)
