@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.live import Live
 
 from understudy.demo.show import Show
-from understudy.demo.stage import Ports, Stage, config
+from understudy.demo.stage import CONFIG, Ports, Stage, config, made
 from understudy.demo.summary import CERTIFIED, summarise, targets
 from understudy.engine.manifest import fingerprint
 from understudy.errors import ConfigError, UnderstudyError
@@ -56,8 +56,7 @@ def run(
         raise ConfigError(
             "demo: --quantization none would compare the engine with itself: say int3, int8, ..."
         )
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
+    _emptied(out)
     console = Console(stderr=as_json)
     try:
         summary = asyncio.run(_play(quantization, primary, pairs or PAIRS, seed, out, console, full))
@@ -72,6 +71,21 @@ def run(
             f"[red]missed[/] {target['id']}: {target['what']}: {target['value']} (target {target['target']})"
         )
     return 1 if strict and missed else 0
+
+
+def _emptied(out: Path) -> None:
+    """Clear what an earlier demo left, and nothing else.
+
+    Raises:
+        ConfigError: something else lies there, or the directory cannot be made.
+    """
+    try:
+        if out.exists() and any(out.iterdir()) and not made(out):
+            raise ConfigError(f"demo: --out {out}: holds what no demo made: name a directory of its own")
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"demo: --out {out}: cannot be made ({error.strerror}): name another") from None
 
 
 async def _play(
@@ -90,6 +104,8 @@ async def _play(
     control = primary == "baseline"
     ports = Ports.choose(control)
     try:
+        path = out / CONFIG  # first of all: it says whose directory this is
+        path.write_text(config(ports, out, primary, 1.0, sorted(FAMILIES), pairs))
         with console.status("starting two engines and the proxy"):
             engines = [("baseline", "none", ports.baseline), ("candidate", quantization, ports.candidate)]
             if ports.control is not None:
@@ -99,8 +115,6 @@ async def _play(
                 await stage.start(
                     name, "engine", "--listen", f"127.0.0.1:{port}", "-q", method, "--manifest", manifest
                 )
-            path = out / "understudy.toml"
-            path.write_text(config(ports, out, primary, 1.0, sorted(FAMILIES), pairs))
             await stage.start("proxy", "serve", str(path))
             await stage.ready(out / "run", 60)
         setup_s = time.monotonic() - began

@@ -18,6 +18,18 @@ METHODS = (
 )
 
 
+CONFIG = "understudy.toml"
+HEAD = "# The configuration of the last demo: `understudy serve` takes it as it is."
+
+
+def made(out: Path) -> bool:
+    """Whether a demo made this directory: its config says so."""
+    try:
+        return (out / CONFIG).read_text().startswith(HEAD)
+    except (OSError, ValueError):
+        return False
+
+
 def free_port() -> int:
     """Return a port of loopback that was free a moment ago."""
     with socket.socket() as probe:
@@ -119,7 +131,7 @@ def config(
         else ""
     )
     expected = ", ".join(f'"category={name}"' for name in categories)
-    return f"""# The configuration of the last demo: `understudy serve` takes it as it is.
+    return f"""{HEAD}
 listen = "127.0.0.1:{ports.proxy}"
 primary = "{primary}"
 run_dir = "{out / "run"}"
