@@ -88,7 +88,7 @@ def switch(
     run_dir: RunDir = Path("run"),
     as_json: Json = False,
 ) -> None:
-    """Make another engine the primary; latched on disk until `understudy rearm`."""
+    """Make another engine the primary; latched on disk until `understudy rearm`, or a rollback."""
     from understudy.app.operate import order
 
     raise typer.Exit(order(run_dir, {"op": "switch", "to": to}, as_json=as_json))
