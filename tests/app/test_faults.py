@@ -121,7 +121,7 @@ async def test_a_killed_relay_fails_only_calls_under_way_and_is_back_obeying_the
                         model="m", id="1", prompt=f"{number} {turn}", sampling=Sampling(), stream=False
                     )
                     try:
-                        told = CODEC.chunk(INFER, await infer(raw, timeout=5, wait_for_ready=True)).text
+                        told = CODEC.chunk(INFER, await infer(raw, timeout=20, wait_for_ready=True)).text
                         said.append((told or b"").decode())
                     except grpc.aio.AioRpcError as error:
                         failures[error.code().name] += 1
