@@ -142,7 +142,8 @@ async def test_a_killed_relay_fails_only_calls_under_way_and_is_back_obeying_the
                 await asyncio.sleep(0.01)
             stop.set()
         assert back_s < 10, "about a second on a machine with time for it"
-        assert set(failures) <= {"UNAVAILABLE"} and failures.total() <= 4, failures
+        # A caller may be cut off twice: on the connection that died, and on one the new relay was just taking up.
+        assert set(failures) <= {"UNAVAILABLE"} and failures.total() <= 8, failures
         assert [one for one in candidate.metadata if "x-understudy-leg" not in one] == asked, "latched"
         assert len(baseline.requests) >= served + 30
         settled = await deployment.until(
@@ -150,7 +151,7 @@ async def test_a_killed_relay_fails_only_calls_under_way_and_is_back_obeying_the
         )
         counts = settled["counts"]
         assert settled["relay"]["primary"] == settled["primary"] == "baseline"
-        assert settled["accounted"] and counts["lost"] <= 4 and counts["failed"] <= failures.total()
+        assert settled["accounted"] and counts["lost"] <= 8 and counts["failed"] <= failures.total()
         # Not seen: what passed before the relay had found the observer again.
         assert len(said) - 20 <= counts["eligible"] <= len(said) + failures.total(), counts
 
