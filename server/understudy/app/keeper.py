@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import BoundedSemaphore
 
 from understudy.capture.parquet import ParquetCapture, Settings, State
 from understudy.pair import Pair
@@ -20,7 +21,8 @@ class Keeper:
     def __init__(self, settings: Settings | None) -> None:
         self._capture = ParquetCapture(settings) if settings is not None else None
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="disk")
-        self._unwritten = 0
+        self._room = BoundedSemaphore(UNWRITTEN)
+        self._resting: Future[int] | None = None
         self.dropped = 0
         """Pairs that found the queue full."""
 
@@ -28,16 +30,15 @@ class Keeper:
         """Queue a pair for the disk; never waits."""
         if self._capture is None:
             return
-        if self._unwritten >= UNWRITTEN:
+        if not self._room.acquire(blocking=False):
             self.dropped += 1
             return
-        self._unwritten += 1
         self._disk.submit(self._write, self._capture, pair, scores)
 
     def rest(self) -> None:
         """Let a quiet part be sealed in time; call it now and then."""
-        if self._capture is not None and not self._unwritten:
-            self._disk.submit(self._capture.write)
+        if self._capture is not None and (self._resting is None or self._resting.done()):
+            self._resting = self._disk.submit(self._capture.write)
 
     @property
     def error(self) -> str | None:
@@ -64,4 +65,4 @@ class Keeper:
         except Exception:
             log.exception("a pair was not captured")
         finally:
-            self._unwritten -= 1
+            self._room.release()

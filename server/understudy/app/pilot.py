@@ -49,6 +49,8 @@ class Pilot:
     last: rollback.Decision | None = None
     probed_ns: int | None = None
     probe_error: str = ""
+    looked_ns: int | None = None
+    """When the baseline was last probed, whatever came of it."""
     unlatched: str = ""
     """Why a rollback that is due could not be latched; empty: it could, or none is due."""
     unread: str = ""
@@ -88,7 +90,7 @@ class Pilot:
     ) -> Signal | None:
         """Decide on the newest verdicts and carry a rollback out; return the signal when the decision is new."""
         sure = any(v.state is State.BREACH and v.tier is Tier.ROLLBACK for v in verdicts)
-        if sure and self.primary is Leg.CANDIDATE and not self.state.latched:
+        if sure and self.primary is Leg.CANDIDATE and not self.state.latched and self._look_again():
             await self.look_at_baseline()
         facts = Facts(
             primary=self.primary,
@@ -142,8 +144,14 @@ class Pilot:
         self.unread = ""
         return recorded.fingerprint if recorded else ""
 
+    def _look_again(self) -> bool:
+        """A blocked rollback is considered at every step, but the baseline is not to be asked that often."""
+        now, age_ns = self.clock(), int(self.config.rollback.probe_age_s * 1e9)
+        return self.looked_ns is None or not 0 <= now - self.looked_ns < age_ns // 2
+
     async def look_at_baseline(self) -> None:
         """Ask the baseline a real question, and who it is."""
+        self.looked_ns = self.clock()
         engine = self.config.engines.baseline
         try:
             if await probe(engine.address, engine.model, timeout_s=PROBE_S):

@@ -8,6 +8,7 @@ from typing import Any
 
 from understudy.app import roster
 from understudy.app.pilot import Pilot
+from understudy.app.process import RECORD
 from understudy.app.troubles import Troubles
 from understudy.config import Config, Engine
 from understudy.errors import UnderstudyError
@@ -36,6 +37,7 @@ class Watch:
         self._troubles = troubles
         self._replaced = replaced
         self._socket = Path(config.run_dir) / "relay.sock"
+        self._record = Path(config.state_dir) / RECORD
         self.relay: Mapping[str, Any] = {}
         """The relay's own status; empty when it does not answer."""
         self.baseline_error: str | None = None
@@ -81,6 +83,8 @@ class Watch:
             log.warning("engines.%s is another engine now: %s", leg, member.fingerprint[:12])
             self._pilot.roster[leg] = member
             await self._replaced(leg, member)
+            # From here on pairs compare the new engine, so it is what a rollback may return to.
+            await asyncio.to_thread(roster.write, self._record, dict(self._pilot.roster))
 
     def ready(self) -> tuple[bool, str]:
         """Ready = a relay takes calls for the primary. The shadow never counts."""
