@@ -72,8 +72,9 @@ def test_the_example_tolerances_are_the_shipped_ones() -> None:
 
 
 def test_check_accepts_every_config_the_pages_show(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     shown = [
         block
         for page in PAGES
@@ -82,6 +83,8 @@ def test_check_accepts_every_config_the_pages_show(
     ]
     assert shown
     for block in shown:
+        for name, content in re.findall(r'^manifest = "(.+?)"\s*# (\{.*\})$', block, re.MULTILINE):
+            (tmp_path / name).write_text(content)  # as the comment beside it shows
         (tmp_path / "shown.toml").write_text(block)
         assert check(tmp_path / "shown.toml", as_json=False) == 0, capsys.readouterr().out
 

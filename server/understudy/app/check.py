@@ -2,12 +2,16 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from understudy import plugins
+from understudy.app import roster
+from understudy.codec.kserve import INFER, STREAM
 from understudy.config import Config, load
 from understudy.drift.load import load as load_tolerances
-from understudy.errors import UnderstudyError
+from understudy.engine import manifest as manifests
+from understudy.errors import ConfigError, UnderstudyError
 
 
 def run(path: Path, *, as_json: bool) -> int:
@@ -39,6 +43,9 @@ def named(config: Config) -> list[str]:
     ]
     if config.tolerances:
         checks.append(lambda: load_tolerances(Path(config.tolerances)))
+    for leg, engine in roster.engines(config).items():
+        if engine.manifest:
+            checks.append(partial(_manifest, f"engines.{leg}.manifest", Path(engine.manifest)))
     for check in checks:
         try:
             check()
@@ -47,10 +54,21 @@ def named(config: Config) -> list[str]:
     return problems
 
 
+def _manifest(key: str, path: Path) -> None:
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{key}: {path} cannot be read ({error.strerror}): write that file") from None
+    manifests.parse(text, f"{key}: {path}")
+
+
 def _warnings(config: Config) -> str:
     told = ""
     if not config.mirror.methods:
         told += "\nwarning: mirror.methods is empty, so nothing is mirrored: name the methods to compare"
+    unknown = sorted(set(config.mirror.methods) - {INFER, STREAM})
+    if unknown:
+        told += f"\nwarning: mirror.methods: {', '.join(unknown)} is no inference call of KServe v2: never mirrored"
     if config.engines.control is None and config.mirror.control_share:
         told += "\nnote: no engines.control: control replies come from the baseline's own address"
     return told

@@ -31,7 +31,8 @@ from understudy.config import Config
 from understudy.drift.engine import Drift
 from understudy.drift.load import load as load_tolerances
 from understudy.drift.tolerance import Tolerances
-from understudy.drift.verdict import State, Verdict, lane_key
+from understudy.drift.verdict import State, Verdict, Why, lane_key
+from understudy.drift.vote import ALL
 from understudy.errors import EngineError, UnderstudyError
 from understudy.notify.dispatch import Dispatcher
 from understudy.notify.log import LogNotifier
@@ -369,10 +370,14 @@ class Controller:
 
 
 def overall(verdicts: Sequence[Verdict]) -> str:
-    """The worst state there is; WITHIN when some cell is and none is worse."""
+    """The worst state there is; WITHIN only when every judged metric of all traffic together is certified."""
     states = {verdict.state for verdict in verdicts}
-    worst = (State.INSTRUMENT_FAULT, State.BREACH, State.WITHIN)
-    return next((state.value for state in worst if state in states), State.NOT_ENOUGH_EVIDENCE.value)
+    for state in (State.INSTRUMENT_FAULT, State.BREACH):
+        if state in states:
+            return state.value
+    whole = [v for v in verdicts if v.slice == ALL and v.votes and v.reason is not Why.SHOWN_ONLY]
+    certified = bool(whole) and all(verdict.state is State.WITHIN for verdict in whole)
+    return (State.WITHIN if certified else State.NOT_ENOUGH_EVIDENCE).value
 
 
 def run(config: Config) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 
 from understudy.config import Config, Engine
 from understudy.engine.upstream import describe
-from understudy.errors import ConfigError, EngineError
+from understudy.errors import ConfigError, EngineError, UnderstudyError
 from understudy.pair import Leg
 
 log = logging.getLogger(__name__)
@@ -65,6 +65,7 @@ async def gather(config: Config, primary: Leg, record: Path) -> Roster:
     async def one(leg: Leg, engine: Engine) -> None:
         patience = config.engines.wait_s if leg is primary or leg not in known else 2.0
         deadline = asyncio.get_running_loop().time() + patience
+        told = False
         while True:
             left = deadline - asyncio.get_running_loop().time()
             try:
@@ -72,6 +73,9 @@ async def gather(config: Config, primary: Leg, record: Path) -> Roster:
                 return
             except EngineError as error:
                 if asyncio.get_running_loop().time() < deadline:
+                    if not told:
+                        log.info("waiting up to %.0f s for engines.%s: %s", patience, leg, error)
+                    told = True
                     await asyncio.sleep(0.2)
                 elif leg in known and leg is not primary:
                     log.warning("engines.%s does not answer: going on with its record (%s)", leg, error)
@@ -79,14 +83,15 @@ async def gather(config: Config, primary: Leg, record: Path) -> Roster:
                     return
                 else:
                     raise EngineError(
-                        f"engines.{leg}.address {engine.address}: {error}; start that engine or correct the address"
+                        f"engines.{leg}.address {engine.address}: {error}; "
+                        "start that engine, or correct its address or model"
                     ) from error
 
     try:
         async with asyncio.TaskGroup() as group:
             for leg, engine in engines(config).items():
                 group.create_task(one(leg, engine))
-    except* EngineError as failures:
+    except* UnderstudyError as failures:
         raise failures.exceptions[0] from None
     same = found[Leg.BASELINE].fingerprint == found[Leg.CANDIDATE].fingerprint
     if same and not config.engines.allow_equal:

@@ -1,0 +1,43 @@
+"""`understudy check` reads what the config names, so that `serve` does not find out later."""
+
+from pathlib import Path
+
+import pytest
+from understudy.app.check import run
+
+from tests.app.stage import config
+
+
+def a_config(directory: Path, manifest: str, methods: str = "") -> Path:
+    text = config(directory, 1, "127.0.0.1:2", "127.0.0.1:3")
+    text = text.replace(
+        'address = "127.0.0.1:2"', f'address = "127.0.0.1:2"\nmanifest = "{directory / manifest}"'
+    )
+    (directory / "tolerances.toml").write_text("")
+    path = directory / "understudy.toml"
+    path.write_text(text.replace('methods = ["', f'methods = [{methods}"'))
+    return path
+
+
+def test_a_manifest_that_is_missing_or_no_json_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = a_config(tmp_path, "baseline.json")
+    assert run(path, as_json=False) == 3
+    assert "engines.baseline.manifest" in capsys.readouterr().out
+    (tmp_path / "baseline.json").write_text("{quantization: int8}")
+    assert run(path, as_json=False) == 3
+    assert "is not JSON" in capsys.readouterr().out
+    (tmp_path / "baseline.json").write_text('{"quantization": "none"}')
+    assert run(path, as_json=False) == 0
+
+
+def test_a_method_that_would_never_be_mirrored_is_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "m.json").write_text("{}")
+    assert (
+        run(a_config(tmp_path, "m.json", '"/inference.GRPCInferenceService/ModelInferr", '), as_json=False)
+        == 0
+    )
+    assert "ModelInferr is no inference call" in capsys.readouterr().out
