@@ -152,8 +152,8 @@ async def test_a_killed_relay_fails_only_calls_under_way_and_is_back_obeying_the
         counts = settled["counts"]
         assert settled["relay"]["primary"] == settled["primary"] == "baseline"
         assert settled["accounted"] and counts["lost"] <= 8 and counts["failed"] <= failures.total()
-        # Not seen: what passed before the relay had found the observer again.
-        assert len(said) - 20 <= counts["eligible"] <= len(said) + failures.total(), counts
+        # Connections taken up before the new relay had found the observer again stay unobserved: served, not paired.
+        assert counts["eligible"] <= len(said) + failures.total(), counts
 
 
 class Moody(Engine):
@@ -359,7 +359,7 @@ async def test_a_capture_whose_disk_is_full_stops_alone_and_says_so() -> None:
         (('"format"', '"nonsense"'), "'nonsense' is not installed"),
         (("listen = ", "listen = 5 #"), "listen: 5: input should be a valid string"),
         (("listen = ", 'listen = "here" #'), "listen: 'here' is no address"),
-        (("wait_s = 5", "wait_s = 0.3"), "start that engine or correct the address"),
+        (("wait_s = 5", "wait_s = 0.3"), "start that engine, or correct its address or model"),
         (("run_dir = ", 'run_dir = "/dev/null/x" #'), "run_dir: /dev/null/x cannot be written"),
         (("[engines]\n", "[engines\n"), "is not TOML"),
     ],
