@@ -10,6 +10,7 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from understudy import durable
 from understudy.errors import UnderstudyError
 
 logger = logging.getLogger(__name__)
@@ -66,17 +67,8 @@ def write(path: str | os.PathLike[str], latch: Latch) -> None:
     """
     if latch.primary not in ENGINES:
         raise UnderstudyError(f"latch: primary must be baseline or candidate, not {latch.primary!r}")
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.unlink(missing_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(json.dumps(asdict(latch)).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(path)
-        _sync(path.parent)
+        durable.write(path, json.dumps(asdict(latch)).encode() + b"\n")
     except OSError as error:
         raise UnderstudyError(
             f"latch {path}: cannot be written: {error}: mend the state directory"
@@ -89,20 +81,9 @@ def clear(path: str | os.PathLike[str]) -> None:
     Raises:
         UnderstudyError: it could not be taken away durably.
     """
-    path = Path(path)
     try:
-        path.unlink(missing_ok=True)
-        _sync(path.parent)
+        durable.remove(path)
     except OSError as error:
         raise UnderstudyError(
             f"latch {path}: cannot be cleared: {error}: mend the state directory"
         ) from error
-
-
-def _sync(directory: Path) -> None:
-    """A rename or unlink is only durable once its directory is."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -2,11 +2,11 @@
 
 import json
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from understudy import durable
 from understudy.alert import Alert, Notice, Severity, State
 
 log = logging.getLogger(__name__)
@@ -14,12 +14,7 @@ log = logging.getLogger(__name__)
 
 def save(path: Path, alerts: Sequence[Alert]) -> None:
     """Write the alerts, whole or not at all."""
-    scratch = path.with_suffix(".tmp")
-    with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump([asdict(alert) for alert in alerts], file)
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.rename(path)
+    durable.write(path, json.dumps([asdict(alert) for alert in alerts]).encode())
 
 
 def load(path: Path) -> list[Alert]:

@@ -6,14 +6,13 @@ dies in between leaves the latch, and the latch wins at the next start.
 
 import json
 import logging
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from understudy import latch, rollback
+from understudy import durable, latch, rollback
 from understudy.app import roster
 from understudy.app.process import LATCH, RECORD
 from understudy.config import Config
@@ -228,13 +227,9 @@ class Pilot:
 
     def _remember(self, state: RollbackState) -> None:
         self.state = state
-        scratch = self._memory.with_suffix(".tmp")
+        told = {"switched_ns": state.switched_ns, "held": sorted(state.held)}
         try:
-            with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                json.dump({"switched_ns": state.switched_ns, "held": sorted(state.held)}, file)
-                file.flush()
-                os.fsync(file.fileno())
-            scratch.rename(self._memory)
+            durable.write(self._memory, json.dumps(told).encode())
         except OSError as error:  # the latch is what must last; this only spaces rollbacks
             log.error("%s cannot be written: %s", self._memory, error.strerror)
 

@@ -7,12 +7,12 @@ baseline's address is still the engine that was compared.
 import asyncio
 import json
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from understudy import durable
 from understudy.config import Config, Engine
 from understudy.engine.upstream import describe
 from understudy.errors import ConfigError, EngineError, UnderstudyError
@@ -124,9 +124,4 @@ def write(record: Path, roster: Roster) -> None:
         leg.value: {"address": m.address, "fingerprint": m.fingerprint, "manifest": dict(m.manifest)}
         for leg, m in roster.items()
     }
-    scratch = record.with_suffix(".tmp")
-    with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(told, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.rename(record)
+    durable.write(record, json.dumps(told, indent=1).encode())
