@@ -27,5 +27,45 @@ def test_a_secret_of_the_wrong_type_is_named_but_not_shown(section: dict[str, An
 
 
 def test_what_is_no_secret_is_shown_as_it_was_written() -> None:
-    with pytest.raises(ConfigError, match="primary: 'basline': "):
-        parse({"engines": ENGINES, "primary": "basline"})
+    with pytest.raises(ConfigError, match=r"mirror.sample_by: 'cluser': "):
+        parse({"engines": ENGINES, "mirror": {"sample_by": "cluser"}})
+
+
+@pytest.mark.parametrize("primary", ["basline", "control", 5, ["baseline"]])
+def test_a_wrong_primary_is_offered_the_two_that_serve(primary: object) -> None:
+    with pytest.raises(ConfigError, match=r"primary: .* name baseline or candidate") as refused:
+        parse({"engines": ENGINES, "primary": primary})
+    assert "or 'control'" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "mend"),
+    [
+        ("http://10.0.0.1:8001", "write 10.0.0.1:8001"),
+        ("grpc://engine:8001", "write engine:8001"),
+        ("dns:///engine:8001", "write engine:8001"),
+        ("ipv4:10.0.0.1:8001", "write 10.0.0.1:8001"),
+        ("engine/v2:8001", "write host:port"),
+        ("engine", "write host:port or unix:PATH"),
+    ],
+)
+def test_an_address_with_a_scheme_is_refused_by_its_key(address: str, mend: str) -> None:
+    wrong = {"candidate": {"address": address, "model": "m"}}
+    with pytest.raises(ConfigError, match=f"engines.candidate.address: '{address}' .*{mend}$"):
+        parse({"engines": ENGINES | wrong})
+    with pytest.raises(ConfigError, match=f"listen: '{address}'"):
+        parse({"engines": ENGINES, "listen": address})
+
+
+@pytest.mark.parametrize(
+    "address", ["[::1]:8001", "engine.svc:8001", "unix:/run/engine.sock", "unix:///run/e"]
+)
+def test_an_address_without_one_is_fine(address: str) -> None:
+    parse({"engines": ENGINES | {"candidate": {"address": address, "model": "m"}}})
+
+
+def test_both_engines_at_one_address_compare_nothing_and_are_refused_outside_an_a_a_run() -> None:
+    same = {"baseline": ENGINES["baseline"], "candidate": ENGINES["baseline"]}
+    with pytest.raises(ConfigError, match=r"candidate.address: 127.0.0.1:1 is .* allow_equal"):
+        parse({"engines": same})
+    parse({"engines": same | {"allow_equal": True}})

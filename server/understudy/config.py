@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import lru_cache
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
@@ -42,7 +43,6 @@ class Engine:
     """A manifest file, for engines whose RPCs do not say how they are quantized."""
 
     def __post_init__(self) -> None:
-        _address("engines.*.address", self.address)
         if not self.model:
             raise ConfigError(
                 f"engines: the model of {self.address} is empty: name the model that callers ask"
@@ -68,6 +68,14 @@ class Engines:
         for name in ("wait_s", "describe_s"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"engines.{name}: {getattr(self, name)} is not above 0: give seconds")
+        for leg in Leg:
+            if (engine := getattr(self, leg.value)) is not None:
+                check_address(f"engines.{leg}.address", engine.address)
+        if self.baseline.address == self.candidate.address and not self.allow_equal:
+            raise ConfigError(
+                f"engines.candidate.address: {self.candidate.address} is engines.baseline.address too, so nothing "
+                "would be compared: correct one, or set engines.allow_equal = true for an A/A run"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +105,7 @@ class Analyzers:
         if self.workers and not self.names:
             raise ConfigError("analyzers.names: is empty: name an analyzer, or set analyzers.workers = 0")
         for address in self.addresses:
-            _address("analyzers.addresses", address)
+            check_address("analyzers.addresses", address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +161,7 @@ class Config:
     web: Web = field(default_factory=Web)
 
     def __post_init__(self) -> None:
-        _address("listen", self.listen)
-        if self.primary is Leg.CONTROL:
-            raise ConfigError("primary: 'control' serves no callers: name baseline or candidate")
+        check_address("listen", self.listen)
         for name in ("run_dir", "state_dir"):
             if not getattr(self, name):
                 raise ConfigError(f"{name}: is empty: name a directory")
@@ -166,15 +172,36 @@ class Config:
         return replace(self.capture, directory=str(Path(self.state_dir) / self.capture.directory))
 
 
-def _address(key: str, address: str) -> None:
+def check_address(key: str, address: str) -> None:
+    """Refuse what is no address; `key` is where it was written.
+
+    Raises:
+        ConfigError: one line with the mend.
+    """
     try:
-        parse_address(address)
+        parsed = parse_address(address)
     except ValueError as error:
         raise ConfigError(f"{key}: {error}: write host:port or unix:PATH") from None
 
 
 DERIVED = {
     "relay": ("listen", "listen_fd", "baseline", "candidate", "primary", "latch", "run_dir"),
+    host = "" if isinstance(parsed, str) else parsed[0]
+    scheme, colon, rest = host.partition(":")
+    if "/" in host or (colon and not _is_ip(host)):
+        # A connection would be tried for ever: the resolver takes "http" for a part of the name.
+        bare = (
+            f"{rest.lstrip('/')}:{address.rpartition(':')[2]}" if scheme.isalnum() and rest else "host:port"
+        )
+        raise ConfigError(f"{key}: {address!r} has a scheme or a path: write {bare}")
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
     "observe": ("socket", "controller", "tick_s"),
 }
 """Keys of a room's settings that follow from others and may not be set beside them."""
@@ -221,6 +248,11 @@ def parse(data: Mapping[str, Any], path: Path = Path("config")) -> Config:
         return _adapter().validate_python(data)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
+    # Said here, because the type would offer 'control' as a choice.
+    if data.get("primary", Leg.BASELINE.value) not in (Leg.BASELINE, Leg.CANDIDATE):
+        raise ConfigError(
+            f"{path}: primary: {data['primary']!r}: serves no callers: name baseline or candidate"
+        )
     except ValidationError as error:
         raise ConfigError(f"{path}: {_line(error)}") from None
 

@@ -369,6 +369,6 @@ async def test_what_cannot_start_is_one_line_with_the_mend(
 ) -> None:
     (tmp_path / "tolerances.toml").write_text("")
     path = tmp_path / "u.toml"
-    path.write_text(config(tmp_path, 1, "127.0.0.1:1", "127.0.0.1:1").replace(*change))
+    path.write_text(config(tmp_path, 1, "127.0.0.1:1", "127.0.0.1:2").replace(*change))
     code, said = await run("serve", str(path))
     assert code == 3 and says in said and said.count("\n") == 1, said

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from understudy import replay
 from understudy.capture.reader import files
+from understudy.config import check_address
 from understudy.engine.upstream import describe
 from understudy.errors import ConfigError, EngineError
 from understudy.pair import Lane
@@ -29,6 +30,8 @@ def run(
     Raises:
         UnderstudyError: an engine or the capture cannot be used.
     """
+    for name, address in (("baseline", baseline), ("candidate", candidate)):
+        check_address(f"replay: --{name}", address)
     files(captures)  # a capture that is not there is said before any engine is asked
     lane = asyncio.run(_lane(baseline, candidate, model))
     return replay.run(

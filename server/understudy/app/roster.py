@@ -32,6 +32,9 @@ class Member:
 
 Roster = Mapping[Leg, Member]
 
+MENDS = {"address": "; give the host and port at which a KServe v2 server speaks gRPC"}
+"""What to do where the error itself does not say it, by the field it lies in."""
+
 
 def engines(config: Config) -> dict[Leg, Engine]:
     """The engines the config names; without a control of its own, none."""
@@ -53,17 +56,21 @@ async def ask(engine: Engine, timeout_s: float) -> Member:
 async def gather(config: Config, primary: Leg, record: Path) -> Roster:
     """Ask every engine, waiting up to engines.wait_s for those that must answer, and record the answers.
 
-    The primary must answer, and at a first start the other engine too; later its record will do.
+    The primary must answer, and at a first start the other engine too; later its record will do. Only for an
+    engine that is not there, or not ready yet, does waiting help: any other error is raised at once.
 
     Raises:
-        EngineError: an engine that must answer does not.
+        EngineError: an engine that must answer does not; it names the key to correct.
         ConfigError: baseline and candidate are the same engine outside an A/A run.
     """
     known = read(record)
     found: dict[Leg, Member] = {}
 
     async def one(leg: Leg, engine: Engine) -> None:
-        patience = config.engines.wait_s if leg is primary or leg not in known else 2.0
+        recorded = known.get(leg) if leg is not primary else None
+        if recorded is not None and recorded.address != engine.address:
+            recorded = None  # of another engine: what the config names now was never asked
+        patience = config.engines.wait_s if recorded is None else 2.0
         deadline = asyncio.get_running_loop().time() + patience
         told = False
         while True:
@@ -72,19 +79,23 @@ async def gather(config: Config, primary: Leg, record: Path) -> Roster:
                 found[leg] = await ask(engine, max(0.2, min(5.0, left)))
                 return
             except EngineError as error:
-                if asyncio.get_running_loop().time() < deadline:
+                if error.passing and asyncio.get_running_loop().time() < deadline:
                     if not told:
                         log.info("waiting up to %.0f s for engines.%s: %s", patience, leg, error)
                     told = True
                     await asyncio.sleep(0.2)
-                elif leg in known and leg is not primary:
+                elif recorded is not None:
                     log.warning("engines.%s does not answer: going on with its record (%s)", leg, error)
-                    found[leg] = known[leg]
+                    found[leg] = recorded
                     return
-                else:
+                elif error.passing:
                     raise EngineError(
                         f"engines.{leg}.address {engine.address}: {error}; "
                         "start that engine, or correct its address or model"
+                    ) from error
+                else:
+                    raise EngineError(
+                        f"engines.{leg}.{error.field}: {error}{MENDS.get(error.field, '')}"
                     ) from error
 
     try:

@@ -20,6 +20,16 @@ from understudy.errors import ConfigError, EngineError
 from understudy.pair import Sampling
 
 OPTIONS = (("grpc.max_receive_message_length", 64 << 20), ("grpc.max_send_message_length", 64 << 20))
+PASSING = (
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+)
+"""What an engine that is starting, or has much to do, answers; every other error stands until somebody mends it."""
+
+NO_HTTP2 = ("Failed parsing HTTP/2", "http1.x server")
+"""In gRPC's words for a peer that answers, but not in HTTP/2; the status is UNAVAILABLE as if nobody were there."""
+
 PROMPT = "What is 2 plus 2?"
 """A question of a few tokens; any text in reply will do."""
 
@@ -52,15 +62,25 @@ async def describe(
             unknown, and a field in which it contradicts the engine is an error.
 
     Raises:
-        EngineError: The engine does not answer, does not know the model, or contradicts the file.
+        EngineError: The engine does not answer (`passing`), does not know the model (`field` is model), or
+            contradicts the file (`field` is manifest).
         ConfigError: The file is missing or no manifest.
     """
     async with _channel(address) as channel, _mapped(address, timeout_s):
-        server, metadata, config = (
-            await _call(channel, "ServerMetadata", b""),
-            await _call(channel, "ModelMetadata", _string(1, model)),
-            _first(await _call(channel, "ModelConfig", _string(1, model)), 1),
-        )
+        server = await _call(channel, "ServerMetadata", b"")
+        try:
+            metadata = await _call(channel, "ModelMetadata", _string(1, model))
+            config = _first(await _call(channel, "ModelConfig", _string(1, model)), 1)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.NOT_FOUND:
+                raise
+            if not _first(await _call(channel, "ServerReady", b""), 1, 0):
+                raise EngineError(
+                    f"{address} is not ready and does not know the model {model!r} yet", passing=True
+                ) from None
+            raise EngineError(
+                f"{address} does not know the model {model!r}: name one that it serves", field="model"
+            ) from None
     parameters = _parameters(config)
     platform = _text(config, 17) or _text(config, 2)
     told = parameters.pop(PARAMETER, "")
@@ -106,6 +126,22 @@ async def probe(address: str, model: str, *, timeout_s: float = 5.0) -> bool:
     return False
 
 
+async def reach(address: str, *, timeout_s: float = 3.0) -> None:
+    """Open a connection of its own to an engine and have it answer anything at all, as a new caller's would.
+
+    It costs the engine no inference, and says nothing about how well it answers one.
+
+    Raises:
+        EngineError: nobody is there, or who is there does not answer.
+    """
+    async with _channel(address) as channel, _mapped(address, timeout_s):
+        try:
+            await _call(channel, "ServerLive", b"")
+        except grpc.aio.AioRpcError as error:
+            if error.code() in PASSING:
+                raise  # an error of any other kind is an answer
+
+
 async def ready(address: str, *, timeout_s: float = 2.0) -> bool:
     """Whether the server says that it is ready; False when it is not there."""
     try:
@@ -130,11 +166,16 @@ async def _mapped(address: str, timeout_s: float) -> AsyncIterator[None]:
         async with asyncio.timeout(timeout_s):
             yield
     except TimeoutError:
-        raise EngineError(f"no answer from {address} within {timeout_s:g} s") from None
+        raise EngineError(f"no answer from {address} within {timeout_s:g} s", passing=True) from None
     except grpc.aio.AioRpcError as error:
         detail = (error.details() or "").splitlines()
+        if any(sign in "".join(detail) for sign in NO_HTTP2):
+            raise EngineError(
+                f"{address} does not speak gRPC: is it the port for HTTP? Triton's for gRPC is 8001"
+            ) from None
         raise EngineError(
-            f"{address} answered {error.code().name}{': ' + detail[0] if detail else ''}"
+            f"{address} answered {error.code().name}{': ' + detail[0] if detail else ''}",
+            passing=error.code() in PASSING,
         ) from None
 
 
@@ -177,7 +218,8 @@ def _joined(found: dict[str, Any], path: Path, address: str) -> dict[str, Any]:
         if mine and mine["source"] == Source.OBSERVED and mine["value"] != field["value"]:
             raise EngineError(
                 f"{address} says {name} = {mine['value']!r} but {path} says {field['value']!r}: "
-                "correct the file or the address"
+                "correct the file or the address",
+                field="manifest",
             )
         if mine is None or mine["source"] == Source.UNKNOWN:
             fields[name] = field
@@ -251,4 +293,4 @@ def _text(data: bytes, number: int) -> str:
     return next(iter(_texts(data, number)), "")
 
 
-__all__ = ["Description", "describe", "probe", "ready"]
+__all__ = ["Description", "describe", "probe", "reach", "ready"]
