@@ -124,11 +124,14 @@ def analyzers(
     names: Annotated[
         str, typer.Option("--names", help="Comma-separated entry points; default: the shipped ones.")
     ] = "",
+    limit_s: Annotated[
+        float, typer.Option("--limit-s", min=0.1, help="Seconds for a batch; then the process ends with 1.")
+    ] = 20.0,
 ) -> None:
     """Run analyzers behind AnalysisService, here or on a host of their own."""
     from understudy.app.process import analyzers
 
-    raise typer.Exit(analyzers(listen, tuple(filter(None, names.split(",")))))
+    raise typer.Exit(analyzers(listen, tuple(filter(None, names.split(","))), limit_s))
 
 
 @app.command(rich_help_panel=SERVING)

@@ -96,6 +96,8 @@ class Analyzers:
     """Local worker processes."""
     addresses: tuple[str, ...] = ()
     """Further AnalysisService addresses: host:port or unix:PATH."""
+    limit_s: float = 20.0
+    """Longest a worker may take over a batch of at most 8 pairs, seconds; then it ends and they are tried alone."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.workers <= 256:
@@ -104,6 +106,8 @@ class Analyzers:
             raise ConfigError("analyzers: no local worker and no address: nothing would be scored: give one")
         if self.workers and not self.names:
             raise ConfigError("analyzers.names: is empty: name an analyzer, or set analyzers.workers = 0")
+        if not 0.1 <= self.limit_s <= 3600:
+            raise ConfigError(f"analyzers.limit_s: {self.limit_s} is not from 0.1 to 3600: give seconds")
         for address in self.addresses:
             check_address("analyzers.addresses", address)
 
@@ -182,10 +186,6 @@ def check_address(key: str, address: str) -> None:
         parsed = parse_address(address)
     except ValueError as error:
         raise ConfigError(f"{key}: {error}: write host:port or unix:PATH") from None
-
-
-DERIVED = {
-    "relay": ("listen", "listen_fd", "baseline", "candidate", "primary", "latch", "run_dir"),
     host = "" if isinstance(parsed, str) else parsed[0]
     scheme, colon, rest = host.partition(":")
     if "/" in host or (colon and not _is_ip(host)):
@@ -202,6 +202,10 @@ def _is_ip(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+DERIVED = {
+    "relay": ("listen", "listen_fd", "baseline", "candidate", "primary", "latch", "run_dir"),
     "observe": ("socket", "controller", "tick_s"),
 }
 """Keys of a room's settings that follow from others and may not be set beside them."""
@@ -244,15 +248,15 @@ def parse(data: Mapping[str, Any], path: Path = Path("config")) -> Config:
                     f"{path}: {section}.{name}: follows from the other keys: remove it (listen, primary, "
                     "engines.*.address, run_dir and state_dir say it)"
                 )
-    try:
-        return _adapter().validate_python(data)
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from None
     # Said here, because the type would offer 'control' as a choice.
     if data.get("primary", Leg.BASELINE.value) not in (Leg.BASELINE, Leg.CANDIDATE):
         raise ConfigError(
             f"{path}: primary: {data['primary']!r}: serves no callers: name baseline or candidate"
         )
+    try:
+        return _adapter().validate_python(data)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
     except ValidationError as error:
         raise ConfigError(f"{path}: {_line(error)}") from None
 

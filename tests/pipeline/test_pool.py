@@ -6,9 +6,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import grpc
+import pytest
 from understudy.pair import Leg, Pair
 from understudy.pipeline.pool import Pool
-from understudy.score import Metric, Score, Sense
+from understudy.score import Analyzer, Metric, Score, Sense
 from understudy.service.analysis import AnalysisServicer, serve
 from understudy.service.convert import pair_to_proto
 from understudy.testing import a_pair
@@ -47,8 +48,8 @@ class Fragile(AnalysisServicer):
 
 
 @asynccontextmanager
-async def a_pool(*addresses: str) -> AsyncIterator[Pool]:
-    pool = Pool(addresses)
+async def a_pool(*addresses: str, limit_s: float = 20.0) -> AsyncIterator[Pool]:
+    pool = Pool(addresses, limit_s)
     running = asyncio.ensure_future(pool.run())
     try:
         yield pool
@@ -58,9 +59,9 @@ async def a_pool(*addresses: str) -> AsyncIterator[Pool]:
 
 
 @asynccontextmanager
-async def a_worker(address: str) -> AsyncIterator[None]:
+async def a_worker(address: str, *analyzers: Analyzer) -> AsyncIterator[None]:
     stop = asyncio.Event()
-    serving = asyncio.ensure_future(serve(address, [Shouting()], stop))
+    serving = asyncio.ensure_future(serve(address, analyzers or [Shouting()], stop))
     yield
     stop.set()
     await serving
@@ -100,7 +101,9 @@ async def test_a_pair_that_kills_two_workers_is_given_up_and_the_others_are_not(
         texts = ["calm", "poison", "LOUD"]
         scores = [pool.submit(pair_to_proto(a_pair(candidate=text))) for text in texts]
         poisoned = (await scores[1])[0]
-        assert set(poisoned.unscored.values()) == {"worker_lost"} and pool.lost_pairs >= 1
+        assert set(poisoned.unscored.values()) == {"worker_lost"} and pool.lost_pairs == 1
+        for calm in (scores[0], scores[2]):
+            assert (await calm)[0].unscored == {}, "what lay in its batch is tried alone"
         late = pool.submit(pair_to_proto(a_pair(candidate="LOUD")))
         assert (await late)[0].values[Leg.CANDIDATE] == 1
     await server.stop(0)
@@ -112,3 +115,33 @@ async def test_a_message_that_is_no_pair_ends_neither_the_pool_nor_the_others(tm
         assert await pool.submit(values_pb2.Pair()) == []
         (score,) = await pool.submit(pair_to_proto(a_pair(candidate="LOUD")))
     assert score.values[Leg.CANDIDATE] == 1
+
+
+class Louder(Shouting):
+    version = "4"
+
+
+class Narrower(Shouting):
+    metrics = (Metric("shouting", Sense.BAD, "the reply shouts", prefix_safe=True),)
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        (Louder(), "shouting 4 instead of 3"),
+        (Narrower(), "shouting 3 has other metrics under the same version"),
+    ],
+)
+async def test_a_worker_with_other_analyzers_gets_no_pairs_and_the_log_says_why(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, other: Analyzer, told: str
+) -> None:
+    first, second = f"unix:{tmp_path}/1", f"unix:{tmp_path}/2"
+    async with a_worker(first), a_pool(first, second) as pool:
+        await pool.submit(pair_to_proto(a_pair()))
+        async with a_worker(second, other):
+            while told not in caplog.text:
+                await asyncio.sleep(0.01)
+            scores = await asyncio.gather(*(pool.submit(pair_to_proto(a_pair())) for _ in range(100)))
+            assert {score.version for (score,) in scores} == {"3"}
+            assert pool.connected == {first} and pool.analyzers == {"shouting": "3"}
+    assert caplog.text.count("it gets no pairs") == 1

@@ -76,7 +76,7 @@ class Controller:
             load_tolerances(Path(config.tolerances)) if config.tolerances else Tolerances.default()
         )
         self.troubles = Troubles()
-        self.pool = Pool([*analyzer_sockets(config), *config.analyzers.addresses])
+        self.pool = Pool([*analyzer_sockets(config), *config.analyzers.addresses], config.analyzers.limit_s)
         self.pair_service = PairServicer(self)
         self.pilot = Pilot(config, dict(roster.read(self.state_dir / RECORD)), self.pair_service.changed)
         self.watch = Watch(config, self.pilot, self.troubles, self._replaced)

@@ -71,7 +71,7 @@ def observer(path: Path) -> int:
     )
 
 
-def analyzers(listen: str, names: tuple[str, ...] = ()) -> int:
+def analyzers(listen: str, names: tuple[str, ...] = (), limit_s: float = 20.0) -> int:
     """Score pairs behind AnalysisService."""
     from understudy.score import Analyzer
     from understudy.service.analysis import serve
@@ -83,7 +83,7 @@ def analyzers(listen: str, names: tuple[str, ...] = ()) -> int:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await serve(listen, loaded, stop)
+        await serve(listen, loaded, stop, limit_s)
 
     asyncio.run(main())
     return 0
@@ -117,8 +117,8 @@ def main() -> int:
                 sys.exit(relay(Path(config), int(fd)))
             case "observer", [config]:
                 sys.exit(observer(Path(config)))
-            case "analyzers", [listen, *names]:
-                sys.exit(analyzers(listen, tuple(names)))
+            case "analyzers", [listen, limit, *names]:
+                sys.exit(analyzers(listen, tuple(names), float(limit)))
             case "controller", [config]:
                 sys.exit(controller(Path(config)))
             case _:

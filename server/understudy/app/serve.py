@@ -63,10 +63,11 @@ def children(config: Config, path: Path, fd: int) -> list[Child]:
     """The processes in the order of their start; they end in the reverse order."""
     me = (sys.executable, "-m", "understudy.app.process")
     sockets = analyzer_sockets(config)
+    scoring = (str(config.analyzers.limit_s), *config.analyzers.names)
     relay_stop_s = config.relay.drain_max_s + 5
     return [
         *(
-            Child(f"analyzers-{number}", (*me, "analyzers", address, *config.analyzers.names))
+            Child(f"analyzers-{number}", (*me, "analyzers", address, *scoring))
             for number, address in enumerate(sockets)
         ),
         Child("controller", (*me, "controller", str(path)), stop_s=15),

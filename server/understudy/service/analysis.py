@@ -3,16 +3,18 @@
 import asyncio
 import logging
 import time
-import traceback
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 
 import grpc
 
+from understudy.errors import traced
 from understudy.pair import Pair
 from understudy.score import Analyzer, Metric, Score
 from understudy.service.convert import pair_from_proto, score_to_proto
+from understudy.service.deadline import Deadline
 from understudy.service.health import Health
 from understudy.v1 import analysis_pb2 as pb
 from understudy.v1 import analysis_pb2_grpc as rpc
@@ -44,24 +46,11 @@ def score(analyzers: Sequence[Analyzer], pair: Pair) -> tuple[list[Score], dict[
                 replace(one, analyzer=analyzer.name, version=analyzer.version) for one in analyzer.score(pair)
             ]
         except Exception as error:
-            # Not the exception's text: that of int("...") quotes the reply.
-            log.error(
-                "analyzer %s failed on pair %s: %s at %s",
-                analyzer.name,
-                pair.id,
-                type(error).__name__,
-                _place(error),
-            )
+            log.error("analyzer %s failed on pair %s: %s", analyzer.name, pair.id, traced(error))
             found = [_unscored(analyzer, metric, pair, type(error).__name__) for metric in analyzer.metrics]
         scores += found
         cost[analyzer.name] = time.perf_counter_ns() - began
     return scores, cost
-
-
-def _place(error: BaseException) -> str:
-    """Where it was raised."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{last.filename}:{last.lineno}"
 
 
 def unscored(metrics: Sequence[tuple[str, str, Metric]], pair: Pair, reason: str) -> list[Score]:
@@ -87,8 +76,9 @@ def _unscored(analyzer: Analyzer, metric: Metric, pair: Pair, reason: str) -> Sc
 class AnalysisServicer(rpc.AnalysisServiceServicer):
     """Scores batches in one thread, so that health checks and cancels are answered meanwhile."""
 
-    def __init__(self, analyzers: Sequence[Analyzer]) -> None:
+    def __init__(self, analyzers: Sequence[Analyzer], deadline: Deadline | None = None) -> None:
         self._analyzers = tuple(analyzers)
+        self._deadline = deadline
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="analyzers")
 
     async def Describe(
@@ -128,6 +118,10 @@ class AnalysisServicer(rpc.AnalysisServiceServicer):
             yield await asyncio.get_running_loop().run_in_executor(self._thread, self._answer, batch)
 
     def _answer(self, batch: pairs_pb2.PairBatch) -> pb.ScoreBatch:
+        with self._deadline.held() if self._deadline else nullcontext():
+            return self._scored(batch)
+
+    def _scored(self, batch: pairs_pb2.PairBatch) -> pb.ScoreBatch:
         reply = pb.ScoreBatch(sequence=batch.sequence, credit=len(batch.pairs))
         for message in batch.pairs:
             scores, cost = score(self._analyzers, pair_from_proto(message))
@@ -137,14 +131,35 @@ class AnalysisServicer(rpc.AnalysisServiceServicer):
         return reply
 
 
-async def serve(listen: str, analyzers: Sequence[Analyzer], stop: asyncio.Event) -> None:
-    """Serve the analyzers at `listen` (host:port or unix:path) until `stop` is set."""
+async def serve(
+    listen: str, analyzers: Sequence[Analyzer], stop: asyncio.Event, limit_s: float | None = None
+) -> None:
+    """Serve the analyzers at `listen` (host:port or unix:path) until `stop` is set.
+
+    With `limit_s`, a batch that takes longer ends this process: an analyzer that never returns cannot be stopped
+    otherwise. Only for a process of its own.
+    """
     server = grpc.aio.server(options=OPTIONS)
-    rpc.add_AnalysisServiceServicer_to_server(AnalysisServicer(analyzers), server)
+    deadline = Deadline(limit_s) if limit_s is not None else None
+    rpc.add_AnalysisServiceServicer_to_server(AnalysisServicer(analyzers, deadline), server)
     health = Health(server, ("understudy.v1.AnalysisService",))
     server.add_insecure_port(listen)
     await server.start()
     await health.enter()
+    telling = asyncio.ensure_future(_tell(health, deadline)) if deadline else None
     await stop.wait()
+    if telling is not None:
+        telling.cancel()
     await health.leave()
     await server.stop(1)
+
+
+async def _tell(health: Health, deadline: Deadline) -> None:
+    """Say NOT_SERVING while a batch is late: its analyzer is likely never to return."""
+    serving = True
+    while True:
+        await asyncio.sleep(deadline.limit_s / 10)
+        late = deadline.late
+        if late is serving:
+            serving = not late
+            await health.say(serving)

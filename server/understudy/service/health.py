@@ -18,13 +18,13 @@ class Health:
 
     async def enter(self) -> None:
         """Say SERVING for the server and each of its services."""
-        for service in self._services:
-            await self._checks.set(service, health_pb2.HealthCheckResponse.SERVING)
+        await self.say(True)
 
     async def say(self, serving: bool) -> None:
-        """Change the server's own answer: readiness, for orchestrators' native gRPC probes."""
+        """Change the answer for the server and its services: readiness, for orchestrators' native gRPC probes."""
         states = health_pb2.HealthCheckResponse
-        await self._checks.set("", states.SERVING if serving else states.NOT_SERVING)
+        for service in self._services:
+            await self._checks.set(service, states.SERVING if serving else states.NOT_SERVING)
 
     async def leave(self) -> None:
         """Say NOT_SERVING from now on, so that callers go elsewhere before the server stops."""
