@@ -66,6 +66,6 @@ def test_an_address_without_one_is_fine(address: str) -> None:
 
 def test_both_engines_at_one_address_compare_nothing_and_are_refused_outside_an_a_a_run() -> None:
     same = {"baseline": ENGINES["baseline"], "candidate": ENGINES["baseline"]}
-    with pytest.raises(ConfigError, match=r"candidate.address: 127.0.0.1:1 is .* allow_equal"):
+    with pytest.raises(ConfigError, match=r"candidate.address: 127.0.0.1:1 is .*allow_equal"):
         parse({"engines": same})
     parse({"engines": same | {"allow_equal": True}})
