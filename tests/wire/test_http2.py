@@ -4,9 +4,7 @@ import tracemalloc
 from typing import Any
 
 import pytest
-from hpack import Decoder, Encoder, HeaderTuple, NeverIndexedHeaderTuple
-from hypothesis import given
-from hypothesis import strategies as st
+from hpack import Encoder
 from understudy.wire.events import (
     DataElided,
     DataReceived,
@@ -23,7 +21,6 @@ from understudy.wire.events import (
 )
 from understudy.wire.frame import PREFACE
 from understudy.wire.http2 import MAX_STREAMS, Observer
-from understudy.wire.inflate import Inflater, Loss
 
 C, S = Side.CLIENT, Side.SERVER
 REQUEST = ((b":method", b"POST"), (b":path", b"/a.B/C"), (b"x", b"1"))
@@ -245,15 +242,16 @@ def test_a_list_over_its_bound_costs_its_stream_only() -> None:
     assert play.request(3) == [HeadersReceived(C, 3, Part.REQUEST, REQUEST, 7)]
 
 
-def test_an_hpack_bomb_is_held_to_a_few_megabytes() -> None:
+def test_an_hpack_bomb_costs_its_stream_and_no_memory() -> None:
     play = Play()
     play.see(C, frame(1, 1, play.block(C, [(b"a", b"v" * 4000)]), 4))
     tracemalloc.start()
     (problem,) = play.see(C, frame(1, 3, b"\xbe" * 16000, 4))  # would be 64 MB of headers
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert isinstance(problem, Problem) and problem.reason is Reason.HPACK
-    assert peak < 4_000_000
+    assert isinstance(problem, Problem) and (problem.stream, problem.reason) == (3, Reason.OVERSIZE)
+    assert peak < 100_000
+    assert play.request(5) == [HeadersReceived(C, 5, Part.REQUEST, REQUEST, 7)]
 
 
 def test_streams_beyond_the_table_are_named_and_the_rest_goes_on() -> None:
@@ -303,29 +301,3 @@ def test_a_shrunk_table_is_enforced_once_acknowledged() -> None:
     play.see(C, frame(4, 0, b"", 1) * 2 + frame(1, 3, b"\x3f\x45" + Encoder().encode(REQUEST), 4))
     (problem,) = play.see(C, frame(1, 5, b"\x3f\xe1\x1f\x82", 4))
     assert isinstance(problem, Problem) and problem.reason is Reason.HPACK
-
-
-names = st.sampled_from([b"a", b"b", b"user-agent", b":path", b"grpc-timeout"])
-fields = st.lists(st.tuples(names, st.binary(max_size=40), st.booleans()), max_size=6)
-
-
-@given(st.lists(st.one_of(fields, st.integers(0, 300)), max_size=30))
-def test_the_memo_never_differs_from_plain_hpack(steps: list[Any]) -> None:
-    encoder, plain, inflater = Encoder(), Decoder(), Inflater()
-    plain.max_allowed_table_size = 65_536
-    inflater.announce(65_536)
-    for step in steps:
-        if isinstance(step, int):
-            encoder.header_table_size = step
-            continue
-        block = encoder.encode(
-            [(NeverIndexedHeaderTuple if never else HeaderTuple)(n, v) for n, v, never in step]
-        )
-        assert inflater.decode(block) == tuple(plain.decode(block, raw=True))
-
-
-@given(st.lists(st.binary(max_size=60)))
-def test_a_broken_block_is_a_loss_and_no_exception(blocks: list[bytes]) -> None:
-    inflater = Inflater()
-    for block in blocks:
-        assert isinstance(inflater.decode(block), tuple | Loss)
