@@ -16,6 +16,8 @@ from rich.live import Live
 from understudy.demo.show import Show
 from understudy.demo.stage import CONFIG, Ports, Stage, config, made
 from understudy.demo.summary import CERTIFIED, summarise, targets
+from understudy.demo.truth import aliases, slices
+from understudy.drift.tolerance import Tolerances
 from understudy.engine.manifest import fingerprint
 from understudy.errors import ConfigError, UnderstudyError
 from understudy.service.lines import ask
@@ -120,7 +122,9 @@ async def _play(
         setup_s = time.monotonic() - began
         examples = sample(seed, pairs, Split.HELD_OUT)
         callers = Callers(f"127.0.0.1:{ports.proxy}", iter(examples))
-        show = Show(quantization, primary, pairs, f"http://127.0.0.1:{ports.web}/")
+        same = await asyncio.to_thread(lambda: aliases(slices(examples)))
+        page = f"http://127.0.0.1:{ports.web}/"
+        show = Show(quantization, primary, pairs, page, same, Tolerances.default().tick_s)
         started = time.monotonic()
         calling = asyncio.ensure_future(callers.run())
         with Live(show, console=console, refresh_per_second=4, transient=True):
@@ -142,8 +146,6 @@ async def _play(
         quantization=quantization,
         primary=primary,
         candidate=candidate,
-        captures=out / "state" / "captures",
-        examples=examples,
         setup_s=setup_s,
         duration_s=duration_s,
     )
@@ -173,7 +175,7 @@ async def _watch(
         stage.check()
         with suppress(UnderstudyError):
             status = await ask(run_dir / "control.sock", {"op": "status"})
-            show.see(status, len(callers.calls), sum(bool(c.error) for c in callers.calls))
+            show.see(status, callers.calls)
             if status["counts"]["in_flight"] < BACKLOG:
                 callers.room.set()
             else:
@@ -222,8 +224,8 @@ def _report(out: Path) -> None:
         manifests={leg: json.loads((out / f"{leg}.json").read_text()) for leg in ("baseline", "candidate")},
         remarks=(
             "These verdicts are those of the captured pairs, analyzed after the run; the live ones, which "
-            f"decided the rollback, are in {out / 'summary.json'}. A live run closes its ticks by the clock "
-            "and learns its slices as they come, so a cell may breach here a little earlier or later than "
-            "there.",
+            f"decided the rollback, are in {out / 'summary.json'}. A live run counts its evidence by the "
+            "clock and learns its slices as they come, so a cell may breach here a little earlier or later "
+            "than there.",
         ),
     )

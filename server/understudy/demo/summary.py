@@ -1,85 +1,13 @@
 """What a demo found, and whether it is true: verdicts beside the model's measured exactness."""
 
-import json
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from importlib.resources import files
-from pathlib import Path
-from statistics import mean, stdev
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from understudy.analysis.means import slices_of
 from understudy.demo.traffic import Call
-from understudy.engine.corpus import Example, correct
-
-NOTHING = {"low": 0.0}
+from understudy.demo.truth import CATEGORY, losses, slices, truth
 
 CERTIFIED = (("all", "failure"), ("all", "format"), ("all", "task_agreement_coupled"))
 """Cells that a harmless candidate must be certified in."""
-
-
-def losses(quantization: str) -> dict[str, dict[str, float]]:
-    """Exactness lost by category: the table training.json holds, measured on held-out prompts.
-
-    Returns category -> {n, baseline, candidate, loss, low, high}, with Newcombe's 95 % interval of the
-    difference of two shares (method 10 of Newcombe 1998, the pairing left unused, so it is on the wide side).
-    """
-    record = json.loads(files("understudy.engine").joinpath("weights/training.json").read_text())
-    table = record["exactness"]
-    if quantization not in table:
-        return {}
-    told = {}
-    for category, full in table["none"].items():
-        low = table[quantization][category]
-        a, b, n = full["right"] / full["n"], low["right"] / low["n"], full["n"]
-        (al, au), (bl, bu) = _wilson(full["right"], full["n"]), _wilson(low["right"], low["n"])
-        loss = a - b
-        told[category] = {
-            "n": n,
-            "baseline": a,
-            "candidate": b,
-            "loss": loss,
-            "low": loss - math.hypot(a - al, bu - b),
-            "high": loss + math.hypot(au - a, b - bl),
-        }
-    return told
-
-
-def _wilson(right: int, n: int, z: float = 1.96) -> tuple[float, float]:
-    share = right / n
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return middle - half, middle + half
-
-
-def measured(
-    captures: Path, examples: Sequence[Example], slices: Iterable[str]
-) -> dict[str, dict[str, float]]:
-    """Exactness lost by slice, measured on this run's own pairs: for slices the shipped table does not know.
-
-    Returns slice -> {n, loss, low, high}: the mean of right(baseline) - right(candidate) over the pairs, with a
-    95 % interval by the normal approximation (paired, so each pair's difference is -1, 0 or 1).
-    """
-    from understudy.capture.reader import read
-
-    asked = {example.prompt: example for example in examples}
-    wanted = set(slices)
-    found: dict[str, list[int]] = {name: [] for name in wanted}
-    for pair, _ in read(captures):
-        example = asked.get(pair.request.text)
-        if example is None:
-            continue
-        lost = int(correct(example, pair.baseline.text)) - int(correct(example, pair.candidate.text))
-        for name in slices_of(pair):
-            if name in wanted:
-                found[name].append(lost)
-    told = {}
-    for name, values in found.items():
-        if len(values) > 1:
-            loss = mean(values)
-            half = 1.96 * stdev(values) / math.sqrt(len(values))
-            told[name] = {"n": len(values), "loss": loss, "low": loss - half, "high": loss + half}
-    return told
 
 
 def breaches(changes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -100,6 +28,31 @@ def breaches(changes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return list(found.values())
 
 
+TIERS = ("warn", "page", "rollback")
+"""Of a breach alert, from the weakest evidence to the strongest."""
+
+
+def alerts(told: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One entry for each alert and what it is about: the highest tier it reached, and when it reached each.
+
+    A higher tier of one breach is an alert of its own to a pager; here they are one finding.
+    """
+    found: dict[tuple[tuple[str, str], ...], dict[str, Any]] = {}
+    for one in sorted(told, key=lambda alert: alert["starts_ns"]):
+        labels = one["labels"]
+        about = {name: value for name, value in labels.items() if name not in ("tier", "severity")}
+        entry = found.setdefault(
+            tuple(sorted({"alertname": one["name"], **about}.items())),
+            {"name": one["name"], "slice": labels.get("slice"), "metric": labels.get("metric")}
+            | {"tier": None, "times": {}},
+        )
+        tier = labels.get("tier")
+        entry["times"].setdefault(tier or one["severity"], one["starts_ns"] / 1e9)
+        if tier in TIERS:
+            entry["tier"] = max(entry["tier"] or tier, tier, key=TIERS.index)
+    return list(found.values())
+
+
 def summarise(
     status: Mapping[str, Any],
     calls: Sequence[Call],
@@ -108,8 +61,6 @@ def summarise(
     quantization: str,
     primary: str,
     candidate: str,
-    captures: Path,
-    examples: Sequence[Example],
     setup_s: float,
     duration_s: float,
 ) -> dict[str, Any]:
@@ -122,6 +73,10 @@ def summarise(
     after = [call for call in calls if rolled and call.began_ns > switched_ns]
     failed = [call for call in calls if call.error]
     counts = status["counts"]
+    measured = losses(quantization)
+    categories = {CATEGORY + name: loss for name, loss in measured.items()}
+    members = slices(call.example for call in calls)
+    watched = sorted({v["slice"] for v in status["verdicts"]} | {b["slice"] for b in broken})
     return {
         "quantization": quantization,
         "primary": primary,
@@ -138,10 +93,7 @@ def summarise(
         "within": sorted(
             f"{v['slice']} x {v['metric']}" for v in status["verdicts"] if v["state"] == "WITHIN"
         ),
-        "alerts": [
-            f"{a['name']} {a['labels'].get('slice', '')} {a['labels'].get('metric', '')}".strip()
-            for a in status["alerts"]
-        ],
+        "alerts": alerts(status["alerts"]),
         "rollback": {
             "signalled": rolled,
             "reason": latch["reason"] if rolled else "",
@@ -161,8 +113,7 @@ def summarise(
                 name: switch.get(name) for name in ("connections", "ended_idle", "truncated", "remaining")
             },
         },
-        "truth": losses(quantization),
-        "measured": measured(captures, examples, {b["slice"] for b in broken}),
+        "truth": truth(watched, members, measured) | categories,
         "setup_s": round(setup_s, 1),
         "duration_s": round(duration_s, 1),
     }
@@ -190,7 +141,7 @@ def targets(
             target(f"within {cell[1]}", f"{cell[0]} x {cell[1]}", "WITHIN", state, state == "WITHIN")
         # A slice nobody expected counts from the tick after its first pair: one pair of it is no vote yet.
         voted = {v["slice"] for v in verdicts if v["metric"] == "failure" and v["votes"]}
-        empty = sorted({f"category={name}" for name in summary["truth"]} - voted)
+        empty = sorted({name for name in summary["truth"] if name.startswith(CATEGORY)} - voted)
         target("pairs", "declared slices without pairs", [], empty, not empty)
         return made
     rollback = summary["rollback"]
@@ -206,18 +157,19 @@ def targets(
             late,
             late == 0 and seen > 0,
         )
-    truth = summary["truth"]
-    losses_of = {f"category={name}": loss for name, loss in truth.items()}
-    losses_of = summary["measured"] | losses_of
-    false = sorted(
-        {b["slice"] for b in summary["breaches"] if losses_of.get(b["slice"], NOTHING)["low"] <= 0}
-    )
-    target("named", "named slices without a measured loss", [], false, not false)
+    named = {breach["slice"]: summary["truth"].get(breach["slice"]) for breach in summary["breaches"]}
+    false = sorted(name for name, loss in named.items() if loss is not None and loss["low"] <= 0)
+    undecided = sorted(name for name, loss in named.items() if loss is None)
+    checked = len(named) > len(undecided)
+    target("named", "named slices that lose nothing by the truth", [], false, not false if checked else None)
+    target("undecided", "named slices whose truth was not measured", None, undecided, None)
     tau = next((v["tau"] for v in verdicts if v["metric"] == "task_agreement_coupled"), 0.03)
     missed = sorted(
         name
-        for name, loss in truth.items()
-        if loss["loss"] >= 2 * tau and states.get((f"category={name}", "task_agreement_coupled")) == "WITHIN"
+        for name, loss in summary["truth"].items()
+        if loss is not None
+        and loss["loss"] >= 2 * tau
+        and states.get((name, "task_agreement_coupled")) == "WITHIN"
     )
-    target("missed", f"categories that lose {2 * tau:g} or more and were certified", [], missed, not missed)
+    target("missed", f"slices that lose {2 * tau:g} or more and were certified", [], missed, not missed)
     return made

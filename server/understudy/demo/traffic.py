@@ -167,6 +167,11 @@ def _said(failure: Exception) -> str:
     return " ".join(f"{type(failure).__name__}: {failure}".split())[:200]
 
 
+def tokens(example: Example) -> int:
+    """Return the max_tokens its caller asks for."""
+    return MAX_TOKENS.get(example.category, BRIEF)
+
+
 def _request(example: Example, model: str) -> dict[str, Any]:
     def tensor(name: str, kind: str, value: Any, dtype: Any) -> Any:
         made = triton.InferInput(name, [1, 1], kind)
@@ -175,7 +180,7 @@ def _request(example: Example, model: str) -> dict[str, Any]:
 
     inputs = [
         tensor("text_input", "BYTES", example.prompt.encode(), np.object_),
-        tensor("max_tokens", "INT32", MAX_TOKENS.get(example.category, BRIEF), np.int32),
+        tensor("max_tokens", "INT32", tokens(example), np.int32),
         tensor("temperature", "FP32", 0.0, np.float32),
         tensor("top_k", "INT32", 1, np.int32),
         tensor("exclude_input_in_output", "BOOL", True, np.bool_),
