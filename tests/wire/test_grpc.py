@@ -1,4 +1,5 @@
 import gzip
+import time
 import zlib
 from itertools import pairwise
 
@@ -58,6 +59,23 @@ def test_members_of_one_gzip_message_are_joined_within_one_bound() -> None:
     two = gzip.compress(b"a" * 500) + gzip.compress(b"b" * 500)
     assert splitter.feed(framed(two, 1)) == [b"a" * 500 + b"b" * 500]
     splitter.feed(framed(two + gzip.compress(b"c"), 1))
+    assert splitter.problem is Reason.OVERSIZE
+
+
+def test_a_message_of_thousands_of_empty_gzip_members_is_given_up_soon() -> None:
+    splitter = MessageSplitter(encoding="gzip")
+    begun = time.process_time()
+    assert splitter.feed(framed(gzip.compress(b"") * 200_000, 1)) == []
+    assert splitter.problem is Reason.COMPRESSION
+    assert (
+        time.process_time() - begun < 3
+    )  # each member costs a copy of what follows: minutes, if all were read
+
+
+def test_what_one_payload_inflates_to_is_bounded_over_all_its_messages() -> None:
+    splitter = MessageSplitter(max_message_bytes=10_000, encoding="gzip")
+    assert splitter.feed(gzipped(bytes(6000)) + gzipped(bytes(4000))) == [bytes(6000), bytes(4000)]
+    assert splitter.feed(gzipped(bytes(6000)) + gzipped(bytes(4001))) == [bytes(6000)]
     assert splitter.problem is Reason.OVERSIZE
 
 

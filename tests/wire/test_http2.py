@@ -1,5 +1,6 @@
 """Playbooks: frames in, events out."""
 
+import time
 import tracemalloc
 from typing import Any
 
@@ -20,7 +21,7 @@ from understudy.wire.events import (
     StreamReset,
 )
 from understudy.wire.frame import PREFACE
-from understudy.wire.http2 import MAX_STREAMS, Observer
+from understudy.wire.http2 import MAX_BLOCK_BYTES, MAX_STREAMS, Observer
 
 C, S = Side.CLIENT, Side.SERVER
 REQUEST = ((b":method", b"POST"), (b":path", b"/a.B/C"), (b"x", b"1"))
@@ -212,7 +213,7 @@ def test_what_never_was_http2_is_one_problem(client: bytes, server: bytes) -> No
         (frame(1, 1, b"\xff\xff\xff\xff\xff\xff\xff", 4), Reason.HPACK),
         (frame(1, 1, b"\xfe", 4), Reason.HPACK),
         (frame(1, 1, b"\x3f\xe2\x1f\x82", 4), Reason.HPACK),  # a table of 4,097 bytes nobody allowed
-        (frame(1, 1, b"\x82") + frame(9, 1, bytes(16000)) * 17, Reason.HPACK),
+        (frame(1, 1, b"\x82") + frame(9, 1, bytes(16000)) * 17, Reason.OVERSIZE),
     ],
 )
 def test_what_neither_end_could_follow_is_one_problem(data: bytes, reason: Reason) -> None:
@@ -262,8 +263,48 @@ def test_streams_beyond_the_table_are_named_and_the_rest_goes_on() -> None:
         assert len(play.see(C, frame(1, stream, block, 4))) == 1
     (problem,) = play.see(C, frame(1, 2 * MAX_STREAMS + 1, block, 4))
     assert isinstance(problem, Problem) and problem.reason is Reason.OVERSIZE
+    begun = time.process_time()
+    flood = b"".join(frame(1, stream, block, 4) for stream in range(2 * MAX_STREAMS + 3, 5 * MAX_STREAMS, 2))
+    assert {type(event) for event in play.see(C, flood)} == {Problem}
+    assert time.process_time() - begun < 3  # refusing takes no longer when the table is full
     play.response(1, flags=5)  # answered, though the client has not ended: room again
-    assert isinstance(play.see(C, frame(1, 2 * MAX_STREAMS + 3, block, 4))[0], HeadersReceived)
+    assert isinstance(play.see(C, frame(1, 5 * MAX_STREAMS + 1, block, 4))[0], HeadersReceived)
+
+
+def test_a_flood_of_resets_leaves_nothing_behind() -> None:
+    play = Play()
+    play.request(1)
+    block = play.block(C, REQUEST)
+    cancelled = b"".join(
+        frame(1, stream, block, 4) + frame(3, stream, b"\0\0\0\x08") for stream in range(3, 20_003, 2)
+    )
+    tracemalloc.start()
+    for at in range(0, len(cancelled), 65_536):
+        play.see(C, cancelled[at : at + 65_536])
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 20_000 and play.observer.buffered < 100
+    assert play.response(1) == [HeadersReceived(S, 1, Part.RESPONSE, RESPONSE, 7)]
+
+
+def test_an_endless_header_block_ends_at_its_bound() -> None:
+    play = Play()
+    play.see(C, frame(1, 1, b"\x82"))
+    for _ in range(15):
+        play.see(C, frame(9, 1, bytes(16_384)) + frame(9, 1) * 100)
+    assert play.observer.buffered <= MAX_BLOCK_BYTES
+    (problem,) = play.see(C, frame(9, 1, bytes(16_384)))
+    assert isinstance(problem, Problem) and problem.reason is Reason.OVERSIZE
+    assert play.observer.buffered == 0
+
+
+def test_a_stream_id_used_again_opens_nothing_and_keeps_the_compression_state() -> None:
+    play = Play()
+    play.request(5)
+    play.response(5, flags=5)
+    play.see(C, frame(0, 5, b"", 1))
+    assert play.request(5) == [] and play.request(3) == [] and play.see(C, frame(0, 3, b"x", 1)) == []
+    assert play.request(7) == [HeadersReceived(C, 7, Part.REQUEST, REQUEST, 7)]
 
 
 def announced(size: int) -> bytes:
@@ -289,7 +330,7 @@ def test_a_table_over_64_kib_blinds_only_when_it_is_used() -> None:
     assert len(play.request()) == 1
     play.encoders[C].header_table_size = 65_537
     (problem,) = play.request(3)
-    assert isinstance(problem, Problem) and (problem.stream, problem.reason) == (0, Reason.HPACK)
+    assert isinstance(problem, Problem) and (problem.stream, problem.reason) == (0, Reason.OVERSIZE)
 
 
 def test_a_shrunk_table_is_enforced_once_acknowledged() -> None:

@@ -73,6 +73,11 @@ class Splitter:
         """True when the next byte begins a frame."""
         return not self._buffer and not self._preface
 
+    @property
+    def buffered(self) -> int:
+        """Bytes held of the frame that has begun; at most `max_frame` and its header."""
+        return len(self._buffer)
+
     def feed(self, data: bytes) -> list[Frame]:
         """The frames completed by `data`."""
         if self.problem:

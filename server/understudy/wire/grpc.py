@@ -7,7 +7,10 @@ from understudy.wire.events import Reason
 
 PREFIX_BYTES: Final = 5
 MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024
-"""Default bound of one message, before and after decompression."""
+"""Default bound of one message, and of what the compressed messages of one payload inflate to together."""
+
+MAX_MEMBERS: Final = 32
+"""Members of one gzip message. Each costs a copy of what follows it: thousands of empty ones would take minutes."""
 
 _WINDOW_BITS: Final = {"gzip": 31, "deflate": 15}
 """zlib's names for the two algorithms every gRPC implementation has; deflate is RFC 1950."""
@@ -46,6 +49,7 @@ class MessageSplitter:
             payload = bytes(self._buffer)
             self._buffer = bytearray()
         messages: list[bytes] = []
+        room = self._max
         start, end = 0, len(payload)
         self._need = PREFIX_BYTES
         while end - start >= PREFIX_BYTES:
@@ -63,9 +67,10 @@ class MessageSplitter:
                 break
             message = payload[body : body + length]
             if flag:
-                inflated = self._inflate(message)
+                inflated = self._inflate(message, room)
                 if inflated is None:
                     return messages
+                room -= len(inflated)
                 message = inflated
             messages.append(message)
             start = body + length
@@ -73,15 +78,14 @@ class MessageSplitter:
             self._buffer += payload[start:]
         return messages
 
-    def _inflate(self, data: bytes) -> bytes | None:
-        """`data` decompressed within the bound, or None with `problem` set."""
+    def _inflate(self, data: bytes, room: int) -> bytes | None:
+        """`data` decompressed to at most `room` bytes, or None with `problem` set."""
         bits = _WINDOW_BITS.get(self.encoding)
         if bits is None:
             self.problem = Reason.COMPRESSION
             return None
         parts: list[bytes] = []
-        room = self._max
-        while True:
+        for _ in range(MAX_MEMBERS):
             inflater = zlib.decompressobj(bits)
             try:
                 part = inflater.decompress(data, room + 1)
@@ -99,3 +103,5 @@ class MessageSplitter:
             data = inflater.unused_data
             if not data or bits != _WINDOW_BITS["gzip"]:
                 return b"".join(parts)
+        self.problem = Reason.COMPRESSION
+        return None

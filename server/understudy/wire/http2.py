@@ -23,7 +23,7 @@ from understudy.wire.events import (
     StreamReset,
 )
 from understudy.wire.frame import Frame, Splitter
-from understudy.wire.inflate import Inflater, Loss
+from understudy.wire.inflate import MAX_TABLE_BYTES, Inflater, Loss
 
 MAX_STREAMS: Final = 16_384
 """Streams followed at once on one connection; those opened beyond it are reported as oversize."""
@@ -74,7 +74,7 @@ class _Half:
 class Observer:
     """Follows one connection from its first byte. Never raises; memory is bounded by the constants above."""
 
-    __slots__ = ("_client", "_last", "_limit", "_server", "_streams", "over")
+    __slots__ = ("_answered", "_client", "_last", "_limit", "_server", "_streams", "over")
 
     def __init__(self) -> None:
         self.over = False
@@ -82,10 +82,20 @@ class Observer:
         self._client = _Half(Side.CLIENT)
         self._server = _Half(Side.SERVER)
         self._streams: dict[int, int] = {}
+        self._answered: set[int] = set()
+        """Streams that the server has ended and the client has not."""
         self._last = 0
         """Highest stream the client opened."""
         self._limit = h2.MAX_STREAM
         """Highest stream the server has not refused by GOAWAY."""
+
+    @property
+    def buffered(self) -> int:
+        """Bytes held of unfinished frames and header blocks, both directions together.
+
+        At most, for each direction, one frame as large as its receiver allows and MAX_BLOCK_BYTES.
+        """
+        return sum(half.splitter.buffered + len(half.block or b"") for half in (self._client, self._server))
 
     def receive(self, side: Side, data: bytes, ns: int) -> list[Event]:
         """Bytes that `side` sent, read at `ns`."""
@@ -122,7 +132,7 @@ class Observer:
 
     def forget(self, stream: int) -> None:
         """Say nothing more of this stream; its frames only keep the compression state in step."""
-        self._streams.pop(stream, None)
+        self._remove(stream)
 
     def abandon(self) -> None:
         """Say nothing more of this connection and let go of what is held."""
@@ -130,6 +140,7 @@ class Observer:
         self._client = _Half(Side.CLIENT)
         self._server = _Half(Side.SERVER)
         self._streams = {}
+        self._answered = set()
 
     def _frame(self, half: _Half, frame: Frame, ns: int, events: list[Event]) -> None:
         kind, flags, stream, payload = frame
@@ -144,7 +155,7 @@ class Observer:
         elif _FIXED.get(kind, len(payload)) != len(payload):
             self._fail(Reason.PROTOCOL, f"a frame of type {kind} with {len(payload)} bytes", ns, events)
         elif kind == h2.RST_STREAM:
-            if self._streams.pop(stream, None) is not None:
+            if self._remove(stream):
                 events.append(StreamReset(half.side, stream, int.from_bytes(payload, "big"), ns))
         elif kind == h2.SETTINGS:
             self._settings(half, flags, stream, payload, ns, events)
@@ -207,7 +218,7 @@ class Observer:
             return
         block += frame.payload
         if len(block) > MAX_BLOCK_BYTES:
-            self._fail(Reason.HPACK, f"a header block above {MAX_BLOCK_BYTES} bytes", ns, events)
+            self._fail(Reason.OVERSIZE, f"a header block above {MAX_BLOCK_BYTES} bytes", ns, events)
         elif frame.flags & h2.END_HEADERS:
             half.block = None
             self._block(half, half.block_stream, bytes(block), half.block_ends, half.block_pushed, ns, events)
@@ -216,11 +227,14 @@ class Observer:
         self, half: _Half, stream: int, block: bytes, ends: bool, pushed: bool, ns: int, events: list[Event]
     ) -> None:
         if len(block) > MAX_BLOCK_BYTES:
-            self._fail(Reason.HPACK, f"a header block above {MAX_BLOCK_BYTES} bytes", ns, events)
+            self._fail(Reason.OVERSIZE, f"a header block above {MAX_BLOCK_BYTES} bytes", ns, events)
             return
         headers = half.inflater.decode(block)
         if headers is Loss.TABLE:
             self._fail(Reason.HPACK, "a header block broke the compression state", ns, events)
+            return
+        if headers is Loss.SIZE:
+            self._fail(Reason.OVERSIZE, f"a header table above {MAX_TABLE_BYTES} bytes", ns, events)
             return
         if pushed:
             return  # its promised stream is even, and thus never in the table
@@ -286,28 +300,37 @@ class Observer:
             return
         last = int.from_bytes(payload[:4], "big") & 0x7FFF_FFFF
         code = int.from_bytes(payload[4:8], "big")
-        if half is self._server:
-            self._limit = min(self._limit, last)
+        if half is self._server and last < self._limit:
+            self._limit = last
             for stream in [stream for stream in self._streams if stream > last]:
-                del self._streams[stream]
+                self._remove(stream)
         events.append(GoAwayReceived(half.side, last, code, payload[8 : 8 + _DEBUG_BYTES], ns))
 
     def _room(self) -> bool:
         """Whether one more stream may be followed; answered streams a client never ends make room first."""
         if len(self._streams) >= MAX_STREAMS:
-            self._streams = {s: state for s, state in self._streams.items() if not state & _SERVER_ENDED}
+            for stream in self._answered:
+                del self._streams[stream]
+            self._answered.clear()
         return len(self._streams) < MAX_STREAMS
 
     def _end(self, half: _Half, stream: int, ns: int, events: list[Event]) -> None:
         state = self._streams[stream] | half.ended
         if state & _BOTH_ENDED == _BOTH_ENDED:
-            del self._streams[stream]
+            self._remove(stream)
         else:
             self._streams[stream] = state
+            if half is self._server:
+                self._answered.add(stream)
         events.append(StreamEnded(half.side, stream, ns))
 
+    def _remove(self, stream: int) -> bool:
+        """Stop following a stream; False when it was not followed."""
+        self._answered.discard(stream)
+        return self._streams.pop(stream, None) is not None
+
     def _drop(self, stream: int, reason: Reason, detail: str, ns: int, events: list[Event]) -> None:
-        self._streams.pop(stream, None)
+        self._remove(stream)
         events.append(Problem(stream, reason, detail, ns))
 
     def _fail(self, reason: Reason, detail: str, ns: int, events: list[Event]) -> None:

@@ -44,6 +44,8 @@ class Loss(Enum):
     """The field list was too large; the table is still in step."""
     TABLE = "table"
     """The block broke the table: nothing on this direction can be decoded any more."""
+    SIZE = "size"
+    """The ends agreed on a table above MAX_TABLE_BYTES and use it: nothing can be decoded any more either."""
 
 
 class _BrokenError(Exception):
@@ -56,7 +58,7 @@ class Inflater:
     Time is linear in the block's length; memory is bounded by the table and one list.
     """
 
-    __slots__ = ("_allowed", "_bytes", "_changed", "_entries", "_limit", "_memo", "_pending", "_size")
+    __slots__ = ("_announced", "_bytes", "_changed", "_entries", "_limit", "_memo", "_pending", "_size")
 
     def __init__(self) -> None:
         self._entries: deque[tuple[bytes, bytes]] = deque()
@@ -64,9 +66,10 @@ class Inflater:
         self._bytes = 0
         self._limit = DEFAULT_TABLE_BYTES
         """The size the sender last gave its table."""
-        self._allowed = DEFAULT_TABLE_BYTES
         self._size = DEFAULT_TABLE_BYTES
         """The size the receiver announced and the sender acknowledged."""
+        self._announced = DEFAULT_TABLE_BYTES
+        """The largest size the receiver announced and has not superseded."""
         self._pending: deque[int | None] = deque()
         self._changed = False
         self._memo: dict[bytes, Headers | Loss] = {}
@@ -107,7 +110,7 @@ class Inflater:
     def _decode(self, block: bytes) -> Headers | Loss:
         entries, end, at, room = self._entries, len(block), 0, MAX_LIST_BYTES
         # A sender that has not shrunk its table yet is for the receiver to refuse; we stay in step with it.
-        ceiling = max(self._allowed, self._limit)
+        ceiling = max(self._announced, self._limit)
         fields: list[tuple[bytes, bytes]] = []
         resizable = True
         while at < end:
@@ -127,6 +130,8 @@ class Inflater:
                     size, at = _integer(block, at, size)
                 if size > ceiling or not resizable:
                     raise _BrokenError
+                if size > MAX_TABLE_BYTES:
+                    return Loss.SIZE
                 self._limit = size
                 self._evict()
                 continue
@@ -162,8 +167,7 @@ class Inflater:
             self._bytes -= len(name) + len(value) + _OVERHEAD
 
     def _allow(self) -> None:
-        announced = [size for size in self._pending if size is not None]
-        self._allowed = min(max(self._size, *announced, 0), MAX_TABLE_BYTES)
+        self._announced = max(self._size, *(size for size in self._pending if size is not None), 0)
 
 
 def _integer(block: bytes, at: int, prefix: int) -> tuple[int, int]:
