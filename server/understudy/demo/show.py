@@ -21,6 +21,8 @@ AROUND = 13
 """Lines of the panel beside those."""
 NARROW = 92
 """Columns below which evidence is a figure instead of a bar, so that names stay whole."""
+NOTHING = 1e-4
+"""Evidence as a share of its threshold, about as a cell begins: the empty bar."""
 COLOURS = {"BREACH": "bold red", "WITHIN": "green", "INSTRUMENT_FAULT": "bold magenta"}
 WORDS = {"NOT_ENOUGH_EVIDENCE": "undecided", "INSTRUMENT_FAULT": "fault", "WITHIN": "within"}
 ORDER = {"BREACH": 0, "INSTRUMENT_FAULT": 1, "NOT_ENOUGH_EVIDENCE": 2, "WITHIN": 3}
@@ -77,7 +79,7 @@ class Show:
         latch = status["latch"]
         serving = Text(f"serving: {status['primary']}", style="bold")
         if latch:
-            serving.append(f"   rolled back: {latch['reason']}", style="bold red")
+            serving.append(f"   rolled back: {latch['reason'].removeprefix('rollback: ')}", style="bold red")
         voted = [v for v in status["verdicts"] if v["votes"]]
         room = max(3, min(CELLS, console.size.height - AROUND))
         body: RenderableType = self._waiting(spent)
@@ -204,8 +206,8 @@ def _cells(voted: list[Mapping[str, Any]], same: Mapping[str, str], room: int, n
     told = [v for v in voted if same.get(v["slice"]) not in present]
     told.sort(key=lambda v: (ORDER.get(v["state"], 4), -(v["evidence_ratio"] or 0)))
     for one in told[:room]:
-        ratio = max(1e-8, one["evidence_ratio"] or 0.0)
-        filled = min(1.0, max(0.0, 1 + math.log10(ratio) / 8))
+        ratio = max(NOTHING, one["evidence_ratio"] or 0.0)
+        filled = min(1.0, 1 - math.log10(ratio) / math.log10(NOTHING))
         state = WORDS.get(one["state"], one["state"])
         table.add_row(
             one["slice"],

@@ -153,8 +153,8 @@ def targets(
         target(
             "switch",
             "candidate's replies to short calls begun after the switch",
-            0,
-            late,
+            "0 of 1 or more",
+            f"{late} of {seen}",
             late == 0 and seen > 0,
         )
     named = {breach["slice"]: summary["truth"].get(breach["slice"]) for breach in summary["breaches"]}
