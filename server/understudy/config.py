@@ -18,6 +18,7 @@ from understudy.alert import Settings as Alert
 from understudy.capture.parquet import Settings as Capture
 from understudy.codec import Settings as KServe
 from understudy.errors import ConfigError
+from understudy.ingest import Settings as Ingest
 from understudy.mirror.admission import Settings as Mirror
 from understudy.notify.dispatch import Settings as Patience
 from understudy.notify.webhook import Settings as Webhook
@@ -140,7 +141,7 @@ class Config:
 
     engines: Engines
     listen: str = "127.0.0.1:8001"
-    """Where callers connect: host:port or unix:PATH."""
+    """Where callers connect: host:port or unix:PATH. Empty: no relay, Envoy serves them (see `ingest`)."""
     primary: Leg = Leg.BASELINE
     """Which engine serves callers, unless a rollback was latched."""
     run_dir: str = "run"
@@ -155,6 +156,8 @@ class Config:
     kserve: KServe = field(default_factory=KServe)
     mirror: Mirror = field(default_factory=Mirror)
     observe: Observe = field(default_factory=Observe)
+    ingest: Ingest | None = None
+    """Take copies from Envoy's ext_proc filter; None = from the relay alone."""
     categories: Categories = field(default_factory=Categories)
     analyzers: Analyzers = field(default_factory=Analyzers)
     capture: Capture | None = None
@@ -165,7 +168,10 @@ class Config:
     web: Web = field(default_factory=Web)
 
     def __post_init__(self) -> None:
-        check_address("listen", self.listen)
+        if self.listen or self.ingest is None:
+            check_address("listen", self.listen)
+        if self.ingest is not None:
+            check_address("ingest.listen", self.ingest.listen)
         for name in ("run_dir", "state_dir"):
             if not getattr(self, name):
                 raise ConfigError(f"{name}: is empty: name a directory")

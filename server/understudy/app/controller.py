@@ -354,7 +354,7 @@ class Controller:
             "verdict": overall(self.verdicts),
             "accounted": pipeline.books.totals().accounted,
             "scored": pipeline.scored,
-            "pairing": bool(self.watch.relay.get("observer_connected")) and bool(pipeline.books.live),
+            "pairing": self.watch.fed and bool(pipeline.books.live),
             "tick": pipeline.closed,
             "undisked": self.keeper.dropped,
             "troubles": dict(self.troubles),

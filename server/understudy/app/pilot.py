@@ -215,10 +215,16 @@ class Pilot:
             self.in_progress = False
 
     async def _tell(self, to: Leg) -> dict[str, Any]:
-        """Have the relay serve from `to`; the observers hear of it whether or not the relay answers."""
+        """Have the relay serve from `to`; the observers hear of it whether or not the relay answers.
+
+        Without a relay it is Envoy's operator who moves callers, upon the signal.
+        """
         self.primary = to
         self.settle_until_ns = self.clock() + int(SETTLE_S * 1e9)
         try:
+            if not self.config.listen:
+                log.warning("no relay of ours: Envoy's route decides who serves; it should be %s now", to)
+                return {"primary": to.value}
             told = await ask(self._relay, {"op": "switch", "to": to.value})
             log.warning("the relay serves new connections from %s", to)
             return {"primary": to.value, "relay": told}

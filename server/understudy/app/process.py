@@ -68,6 +68,7 @@ def observer(path: Path) -> int:
         codecs=[KServeCodec(config.kserve)],
         mirror=config.mirror,
         engines=Engines(legs[Leg.BASELINE], legs[Leg.CANDIDATE], legs.get(Leg.CONTROL)),
+        ingest=config.ingest,
     )
 
 

@@ -17,6 +17,7 @@ from understudy.app import logs, process, roster
 from understudy.app.check import named
 from understudy.config import Config, load
 from understudy.errors import ConfigError, UnderstudyError
+from understudy.relay.settings import parse as parse_address
 from understudy.service.lines import ask
 from understudy.supervise import Child, Supervisor, bind
 
@@ -45,22 +46,25 @@ async def _serve(path: Path) -> int:
 async def _hold(config: Config, path: Path, run_dir: Path, state_dir: Path) -> int:
     old_relay = await _old_relay(run_dir)
     free(config.web.host, config.web.port, beside=old_relay)
-    listening = bind(config.listen, beside=old_relay)
+    if config.ingest is not None and isinstance(where := parse_address(config.ingest.listen), tuple):
+        free(*where, beside=False, key="ingest.listen")
+    listening = bind(config.listen, beside=old_relay) if config.listen else None
     if config.capture is not None:
         private(config.capture_settings().directory, "capture.directory")
     now = process.primary(config.primary, state_dir)
     await roster.gather(config, now, state_dir / process.RECORD)
-    supervisor = Supervisor(children(config, path, listening.fileno()))
+    supervisor = Supervisor(children(config, path, listening.fileno() if listening else None))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, supervisor.stop)
-    log.info("serving on %s, primary %s", config.listen, now)
+    log.info("serving on %s, primary %s", config.listen or "no port of ours: Envoy serves", now)
     await supervisor.run()
-    listening.close()
+    if listening is not None:
+        listening.close()
     return 0
 
 
-def children(config: Config, path: Path, fd: int) -> list[Child]:
-    """The processes in the order of their start; they end in the reverse order."""
+def children(config: Config, path: Path, fd: int | None) -> list[Child]:
+    """The processes in the order of their start; they end in the reverse order. Without `fd` there is no relay."""
     me = (sys.executable, "-m", "understudy.app.process")
     sockets = analyzer_sockets(config)
     scoring = (str(config.analyzers.limit_s), *config.analyzers.names)
@@ -72,7 +76,15 @@ def children(config: Config, path: Path, fd: int) -> list[Child]:
         ),
         Child("controller", (*me, "controller", str(path)), stop_s=15),
         Child("observer", (*me, "observer", str(path))),
-        Child("relay", (*me, "relay", str(path), str(fd)), fds=(fd,), outlives=True, stop_s=relay_stop_s),
+        *(
+            [
+                Child(
+                    "relay", (*me, "relay", str(path), str(fd)), fds=(fd,), outlives=True, stop_s=relay_stop_s
+                )
+            ]
+            if fd is not None
+            else []
+        ),
     ]
 
 
@@ -127,8 +139,8 @@ def locked(directory: Path, key: str) -> Iterator[None]:
         os.close(handle)
 
 
-def free(host: str, port: int, *, beside: bool) -> None:
-    """Make sure that the page's port can be had; `beside` a dying predecessor it may still be taken.
+def free(host: str, port: int, *, beside: bool, key: str = "web.port") -> None:
+    """Make sure that the port of `key` can be had; `beside` a dying predecessor it may still be taken.
 
     Raises:
         ConfigError: it is taken or not ours.
@@ -139,7 +151,7 @@ def free(host: str, port: int, *, beside: bool) -> None:
         socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
     except OSError as error:
         raise ConfigError(
-            f"web.port: cannot listen on {host}:{port} ({os.strerror(error.errno or 0)}): set web.port to a free one"
+            f"{key}: cannot listen on {host}:{port} ({os.strerror(error.errno or 0)}): set {key} to a free one"
         ) from None
 
 

@@ -44,8 +44,8 @@ class Watch:
         """Why the baseline does not answer; "" when it does, None before it was asked."""
 
     async def relay_job(self) -> None:
-        """Ask the relay, and tell it again of a switch that it missed."""
-        while True:
+        """Ask the relay, where there is one, and tell it again of a switch that it missed."""
+        while self._config.listen:
             with self._troubles.tried("relay"):
                 try:
                     self.relay = await ask(self._socket, {"op": "status"}, timeout_s=2)
@@ -60,6 +60,11 @@ class Watch:
         if serving is not self._pilot.primary and not self._pilot.in_progress:
             log.warning("the relay serves from %s, not %s: telling it again", serving, self._pilot.primary)
             await ask(self._socket, {"op": "switch", "to": self._pilot.primary.value})
+
+    @property
+    def fed(self) -> bool:
+        """Whether a relay copies to the observer; Envoy's copies come without being announced."""
+        return bool(self.relay.get("observer_connected")) or not self._config.listen
 
     async def engines_job(self) -> None:
         """Ask the engines who they are: one that was replaced opens a lane of its own."""
@@ -88,7 +93,7 @@ class Watch:
 
     def ready(self) -> tuple[bool, str]:
         """Ready = a relay takes calls for the primary. The shadow never counts."""
-        if not self.relay:
+        if not self.relay and self._config.listen:
             return False, "no relay answers"
         if self._pilot.primary is Leg.BASELINE and self.baseline_error:
             return False, f"baseline: {self.baseline_error}"

@@ -1,6 +1,7 @@
 """Assembles RPCs from the copied bytes of one connection."""
 
 from binascii import b2a_base64
+from collections.abc import Iterable
 from typing import Final
 from urllib.parse import unquote
 
@@ -107,6 +108,10 @@ class Assembler:
         """Bytes that `side` sent, read at `ns`; cut anywhere."""
         return self._assemble(self._observer.receive(side, data, ns))
 
+    def take(self, observed: Iterable[WireEvent]) -> list[Event]:
+        """What somebody else saw of RPCs (a proxy that tells), each in its order; instead of `feed`."""
+        return self._assemble(observed)
+
     def elided(self, side: Side, frame_header: bytes, ns: int) -> list[Event]:
         """A DATA frame of `side` with this 9-byte header was left out of the copy: its RPC is unobserved."""
         return self._assemble(self._observer.elided(side, frame_header, ns))
@@ -140,7 +145,7 @@ class Assembler:
         rpc = self._rpcs.get(stream)
         return rpc is not None and rpc.client.buffered > 0
 
-    def _assemble(self, observed: list[WireEvent]) -> list[Event]:
+    def _assemble(self, observed: Iterable[WireEvent]) -> list[Event]:
         events: list[Event] = []
         for event in observed:
             match event:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from understudy.observe.rpc import Rpc
 from understudy.observe.settings import Settings
 from understudy.pair import Category, Leg, Outcome, Reason, Request
 from understudy.wire.copy import CopyError, Kind, Reader, Record, busy, idle
+from understudy.wire.events import Event as WireEvent
 
 log = logging.getLogger(__name__)
 
@@ -240,10 +241,7 @@ class Channel:
         if record.kind is Kind.OPEN:
             name, address = record.opened
             leg = Leg(name) if name in ("baseline", "candidate") else observer.primary
-            settings = observer.settings
-            assembler = Assembler(number, address, settings.message_bytes, settings.connection_bytes)
-            self._connections[number] = _Connection(assembler, leg)
-            observer.connections += 1
+            self.open(number, address, leg, observer.settings.connection_bytes)
             return
         connection = self._connections.get(number)
         if connection is None:
@@ -262,12 +260,32 @@ class Channel:
                 events = assembler.blind(record.ns)
             case Kind.CLOSE:
                 events = assembler.closed(record.ns)
-        for event in events:
-            with observer.guarded(f"handling {type(event).__name__}"):
-                self._event(connection, event)
+        self._events(connection, events)
         if record.kind is Kind.CLOSE:
             del self._connections[number]
             observer.connections -= 1
+
+    def open(self, number: int, address: str, leg: Leg, max_bytes: int) -> None:
+        """A connection to the engine at `address` begins; `max_bytes` bounds what is held of it."""
+        assembler = Assembler(number, address, self._observer.settings.message_bytes, max_bytes)
+        self._connections[number] = _Connection(assembler, leg)
+        self._observer.connections += 1
+
+    def take(self, number: int, observed: Iterable[WireEvent]) -> None:
+        """What a proxy told of a connection's streams, where no relay copies bytes."""
+        connection = self._connections.get(number)
+        if connection is not None:
+            self._events(connection, connection.assembler.take(observed))
+
+    def follows(self, number: int, stream: int) -> bool:
+        """Whether a stream is an RPC of a known protocol that can still be followed."""
+        connection = self._connections.get(number)
+        return connection is not None and stream in connection.rpcs
+
+    def _events(self, connection: _Connection, events: Iterable[Event]) -> None:
+        for event in events:
+            with self._observer.guarded(f"handling {type(event).__name__}"):
+                self._event(connection, event)
 
     def _event(self, connection: _Connection, event: Event) -> None:
         rpcs, observer = connection.rpcs, self._observer

@@ -6,15 +6,18 @@ import os
 import secrets
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import cast
 
 import uvloop
 
 from understudy.codec import Codec
+from understudy.ingest import Settings as Ingest
 from understudy.mirror import Engines, Ledger, Mirror
 from understudy.mirror import Settings as MirrorSettings
+from understudy.observe.envoy import Copies
 from understudy.observe.observer import Categorizer, Channel, Observer
 from understudy.observe.publish import Publisher
 from understudy.observe.settings import Settings
@@ -33,8 +36,9 @@ def run(
     codecs: Sequence[Codec],
     mirror: MirrorSettings,
     engines: Engines,
+    ingest: Ingest | None = None,
 ) -> int:
-    """Observe until SIGTERM or SIGINT; returns the exit code."""
+    """Observe until SIGTERM or SIGINT, what Envoys copy as well with `ingest`; returns the exit code."""
 
     async def main() -> None:
         stop = asyncio.Event()
@@ -42,7 +46,9 @@ def run(
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         async with asyncio.TaskGroup() as group:
-            process = Process(settings, categorizers, codecs=codecs, mirror=mirror, engines=engines)
+            process = Process(
+                settings, categorizers, codecs=codecs, mirror=mirror, engines=engines, ingest=ingest
+            )
             task = group.create_task(process.run())
             await stop.wait()
             task.cancel()
@@ -63,8 +69,10 @@ class Process:
         mirror: MirrorSettings,
         engines: Engines,
         boot: str = "",
+        ingest: Ingest | None = None,
     ) -> None:
         self.settings = settings
+        self.ingest = ingest
         self.publisher = Publisher(settings, self.apply)
         self.mirror = Mirror(mirror, engines, Ledger(), self.publisher.offer)
         self.observer = Observer(
@@ -97,9 +105,9 @@ class Process:
             server = await asyncio.get_running_loop().create_unix_server(self._accept, str(path))
         finally:
             os.umask(old)
-        self.listening.set()
         try:
-            async with asyncio.TaskGroup() as group:
+            async with self._ingesting(), asyncio.TaskGroup() as group:
+                self.listening.set()
                 group.create_task(self.publisher.run())
                 group.create_task(self._keep_house())
         finally:
@@ -108,6 +116,21 @@ class Process:
                 relay.closed()
             await self.mirror.close()
             path.unlink(missing_ok=True)
+
+    @asynccontextmanager
+    async def _ingesting(self) -> AsyncIterator[None]:
+        """Listen for Envoys, where there are any."""
+        if self.ingest is None:
+            yield
+            return
+        from understudy.ingest.server import serving
+
+        copies = Copies(self.observer, self.ingest)
+        async with serving(self.ingest, copies):
+            try:
+                yield
+            finally:  # before its streams end: callers did not cancel what was in flight
+                copies.closed()
 
     def _accept(self) -> "_Relay":
         return _Relay(self.observer)
