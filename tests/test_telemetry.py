@@ -47,11 +47,12 @@ FULL = Reading(
     alerts_firing={"Breach": 1},
     engines={"baseline": EngineReading("b" * 64, "bls", "none", "torch 2")},
     analyzer_seconds={"refusal": 0.5},
-    scores={"refusal": 7},
+    scores={("refusal", "refusal", "scored"): 7, ("refusal", "refusal", "unscored"): 1},
     notify_failures={"webhook": 0},
     notify_dropped={"webhook": 0},
     capture_bytes=4096,
     capture_pairs=7,
+    capture_dropped={"disk": 2},
 )
 
 Samples = dict[str, list[tuple[dict[str, str], float]]]

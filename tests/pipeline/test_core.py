@@ -140,7 +140,12 @@ async def test_pairs_that_observers_shed_lower_the_coverage(tmp_path: Path) -> N
     assert pipeline.books.totals().accounted
     (whole,) = [v for v in pipeline.drift.verdicts() if (v.slice, v.metric) == ("all", "shouting")]
     assert whole.coverage < 0.95
+    stored = whole.coverage
     pipeline.close()
+    again = a_pipeline(tmp_path)
+    (whole,) = [v for v in again.drift.verdicts() if (v.slice, v.metric) == ("all", "shouting")]
+    assert whole.coverage == stored
+    again.close()
 
 
 async def test_an_observer_that_died_takes_its_requests_to_lost(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Kill -9 at any moment loses no entry and doubles none."""
 
+import os
+import stat
 from contextlib import closing
 from pathlib import Path
 
@@ -61,3 +63,35 @@ def test_files_are_for_the_owner_alone(tmp_path: Path) -> None:
         journal.compact(b"x")
     assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
     assert {p.stat().st_mode & 0o777 for p in (tmp_path / "state").iterdir()} == {0o600}
+
+
+def test_a_new_generation_is_on_the_disk_name_and_all_before_the_old_one_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    rename, fsync, unlink = Path.rename, os.fsync, Path.unlink
+
+    def renames(path: Path, target: Path) -> Path:
+        steps.append(f"rename {target.suffix}")
+        return rename(path, target)
+
+    def syncs(handle: int) -> None:
+        steps.append("sync names" if stat.S_ISDIR(os.fstat(handle).st_mode) else "sync data")
+        fsync(handle)
+
+    def unlinks(path: Path, missing_ok: bool = False) -> None:
+        steps.append("forget")
+        unlink(path, missing_ok)
+
+    with closing(Journal(tmp_path)) as journal:
+        journal.compact(b"x")
+        monkeypatch.setattr(Path, "rename", renames)
+        monkeypatch.setattr(Path, "unlink", unlinks)
+        monkeypatch.setattr(os, "fsync", syncs)
+        journal.compact(b"y")
+        monkeypatch.undo()
+    assert steps == [
+        *("sync data", "sync data"),
+        *("rename .snapshot", "sync names", "rename .log", "sync names"),
+        "forget",
+    ]

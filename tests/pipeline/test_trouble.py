@@ -2,18 +2,23 @@
 
 import asyncio
 import errno
+import os
+import threading
 from contextlib import closing
 from io import FileIO
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from understudy.drift.engine import Drift
+from understudy.drift.tolerance import Tolerances
 from understudy.drift.verdict import lane_key
-from understudy.drift.vote import FAILURE
-from understudy.pair import Pair
+from understudy.drift.vote import FAILURE, NO_CONTROL
+from understudy.pair import Leg, Pair
 from understudy.pipeline import core
 from understudy.pipeline.journal import Entry, Journal, Kind
 from understudy.pipeline.ledger import KEPT, Books
+from understudy.score import Score, Sense
 from understudy.service.convert import pair_from_proto
 from understudy.testing import a_pair
 from understudy.v1 import pairs_pb2 as pb
@@ -143,6 +148,106 @@ async def test_evidence_goes_on_when_the_clock_goes_back(tmp_path: Path) -> None
     again.advance(600 * TICK_NS)
     assert votes(again) == 35, (again.drift.counters, again.closed, again._ahead_ns, again._pending)
     again.close()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        Entry(Kind.SCORED, b"rubbish"),
+        Entry(Kind.SCORED, b"\x00\x00\x00\x04\xff\xff\xff\xff"),
+        Entry(Kind.ANNOUNCED, b"\xff"),
+        Entry(Kind.DECLARED, b"[1]"),
+        Entry(Kind.MISSING, b"1 vanished 2"),
+        Entry(Kind.CLOSED, b"soon"),
+    ],
+)
+async def test_an_entry_of_the_journal_that_cannot_be_taken_is_counted_and_no_start_fails_of_it(
+    tmp_path: Path, bad: Entry, caplog: pytest.LogCaptureFixture
+) -> None:
+    pipeline = begun(tmp_path)
+    await pipeline.take(a_batch(1, 0, 3), 0)
+    pipeline._journal.append(bad)
+    await pipeline.take(a_batch(2, 3, 3), 0)
+    for _ in range(2):  # killed, and started again
+        pipeline._journal.close()
+        pipeline = a_pipeline(tmp_path)
+        assert [reason.split(":")[0] for reason in pipeline.unscored] == ["journal"]
+        assert pipeline.unscored.total() == 1
+    pipeline.advance(3 * TICK_NS + 300 * 10**9)
+    assert votes(pipeline) == 6
+    assert "left out" in caplog.text
+    pipeline.close()
+
+
+async def test_no_log_line_quotes_a_pair_that_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def reads(message: values_pb2.Pair) -> Pair:
+        raise ValueError(f"invalid literal: {message.request.text!r}")
+
+    pipeline = begun(tmp_path)
+    monkeypatch.setattr(core, "pair_from_proto", reads)
+    await pipeline.take(a_batch(1, 0, 1), 0)
+    assert "ValueError at " in caplog.text and "prompt 0" not in caplog.text
+    assert "prompt 0" not in "".join(str(record.exc_info) for record in caplog.records)
+    pipeline.close()
+
+
+async def test_pairs_are_taken_while_the_disk_is_slow_and_nothing_is_told_before_it_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = begun(tmp_path)
+    disk, real = threading.Event(), os.fsync
+
+    def slow(handle: int) -> None:
+        assert disk.wait(10)
+        real(handle)
+
+    await pipeline.take(a_batch(1, 0, 3), 0)
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", slow)
+        pipeline.advance(2 * TICK_NS)
+        safe = asyncio.ensure_future(pipeline.secured())
+        await pipeline.take(a_batch(2, 3, 3), 0)
+        assert pipeline.scored == 6 and not safe.done()
+        disk.set()
+        await safe
+    pipeline.close()
+
+
+async def test_a_snapshot_is_begun_after_so_many_ticks_and_starts_the_next_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(core, "COMPACT_TICKS", 3)
+    pipeline = begun(tmp_path)
+    for tick in range(1, 5):
+        await pipeline.take(a_batch(tick, tick * 20, 5), 0)
+        pipeline.advance((tick + 1) * TICK_NS)
+        await pipeline.secured()
+    assert [path.name for path in tmp_path.glob("*.snapshot")] == ["drift.1.snapshot"]
+    pipeline._journal.close()
+    again = a_pipeline(tmp_path)
+    assert votes(again) == votes(pipeline) == 20
+    again.close()
+
+
+async def test_scores_are_counted_by_analyzer_metric_and_result(tmp_path: Path) -> None:
+    class Mixed:
+        async def submit(self, message: values_pb2.Pair) -> list[Score]:
+            gone = {Leg.CANDIDATE: "time_limit"} if message.candidate.text == "LOUD" else {}
+            values = {leg: 0.0 for leg in (Leg.BASELINE, Leg.CANDIDATE) if leg not in gone}
+            told = Score("shouting", Sense.BAD, values, gone | {Leg.CONTROL: NO_CONTROL}, "a", "1")
+            return [told, Score("numbers", Sense.AGREE, {}, {Leg.CONTROL: NO_CONTROL}, "a", "1")]
+
+    pipeline = core.Pipeline(Mixed(), Drift(Tolerances.default()), Journal(tmp_path))
+    await pipeline.take(a_batch(1, 0, 10, share_bad=0.3), 0)
+    failed = pipeline.unscored["time_limit"]
+    assert failed > 0
+    assert pipeline.scores == {
+        ("a", "shouting", "scored"): 10 - failed,
+        ("a", "shouting", "unscored"): failed,
+    }
+    pipeline.close()
 
 
 def a_ledger(boot: str, watermark_ns: int = 0, **counts: Any) -> pb.Ledger:

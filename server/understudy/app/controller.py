@@ -236,7 +236,7 @@ class Controller:
         """Close what ticks are due, judge, tell, act."""
         now = time.time_ns()
         with self.troubles.tried("evidence"):
-            self._advance(now)
+            await self._advance(now)
         self.keeper.rest()
         alerts: list[Alert] = []
         with self.troubles.tried("alerts"):
@@ -260,13 +260,15 @@ class Controller:
         with self.troubles.tried("metrics"):
             self.prometheus.telemetry.reading = self._reading(now)
 
-    def _advance(self, now: int) -> None:
+    async def _advance(self, now: int) -> None:
         pipeline = self._evidence
         for boot in pipeline.books.silent(now, int(QUIET_S * 1e9)):
             if not self.pair_service.boots[boot]:
                 log.warning("observer %s is gone: what it held in flight is lost", boot)
                 pipeline.books.end(boot)
-        for change in pipeline.advance(now):
+        changes = pipeline.advance(now)
+        await pipeline.secured()
+        for change in changes:
             self.chronicle.record(change)
         if pipeline.closed != self._judged:  # reading thousands of cells is not free
             self.verdicts, self._judged = pipeline.drift.verdicts(), pipeline.closed
@@ -311,6 +313,7 @@ class Controller:
             notify_failures={d.notifier.name: d.failures for d in self.dispatchers},
             notify_dropped={d.notifier.name: d.dropped for d in self.dispatchers},
             capture_pairs=self.keeper.written,
+            capture_dropped=self.keeper.lost,
         )
 
     # -- the operator (control.sock) and the page (web.Source) ---------------------------------------------

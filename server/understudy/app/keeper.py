@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from threading import BoundedSemaphore
 
 from understudy.capture.parquet import ParquetCapture, Settings, State
+from understudy.errors import traced
 from understudy.pair import Pair
 from understudy.score import Score
 
@@ -23,6 +24,7 @@ class Keeper:
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="disk")
         self._room = BoundedSemaphore(UNWRITTEN)
         self._resting: Future[int] | None = None
+        self._failed = 0
         self.dropped = 0
         """Pairs that found the queue full."""
 
@@ -53,6 +55,13 @@ class Keeper:
         """Pairs on disk; None without a capture."""
         return self._capture.status.written if self._capture is not None else None
 
+    @property
+    def lost(self) -> dict[str, float]:
+        """Pairs that did not reach the disk, by reason; empty without a capture."""
+        if self._capture is None:
+            return {}
+        return {"queue_full": self.dropped, "disk": self._capture.status.dropped, "defect": self._failed}
+
     def close(self) -> None:
         """Write what waits, seal, and end the thread."""
         if self._capture is not None:
@@ -62,7 +71,8 @@ class Keeper:
     def _write(self, capture: ParquetCapture, pair: Pair, scores: Sequence[Score]) -> None:
         try:
             capture.write([(pair, scores)])
-        except Exception:
-            log.exception("a pair was not captured")
+        except Exception as error:
+            self._failed += 1
+            log.error("a pair was not captured: %s", traced(error))
         finally:
             self._room.release()

@@ -41,6 +41,7 @@ def reading(
     notify_failures: Mapping[str, float],
     notify_dropped: Mapping[str, float],
     capture_pairs: int | None,
+    capture_dropped: Mapping[str, float],
 ) -> Reading:
     """Every figure of the catalogue at this moment."""
     totals = pipeline.books.totals()
@@ -77,10 +78,11 @@ def reading(
         alerts_firing=Counter(alert.name for alert in alerts if alert.state is Alerting.FIRING),
         engines={leg.value: engine(member) for leg, member in roster.items()},
         analyzer_seconds={name: spent / 1e9 for name, spent in pool.cost_ns.items()},
-        scores={name: float(pipeline.scored) for name in pool.analyzers},
+        scores=dict(pipeline.scores),
         notify_failures=notify_failures,
         notify_dropped=notify_dropped,
         capture_pairs=capture_pairs,
+        capture_dropped=capture_dropped,
     )
 
 

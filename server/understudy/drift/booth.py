@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from understudy.drift.bet import BINS, STEPS, Floats, Ints
 from understudy.drift.tolerance import OTHER
-from understudy.drift.vote import EVERY, Resolution, Vote
+from understudy.drift.vote import ALL, EVERY, Resolution, Vote
 
 Hashes = npt.NDArray[np.uint64]
 Name = tuple[str, str, str]
@@ -232,6 +232,15 @@ class Booth:
             tick_of = int(at // self._tick_s) if np.isfinite(at) else None
             if tick_of in self._open:
                 self._open[tick_of].markers.add((lane, name))
+
+    def miss(self, lane: str, tick: int, outcome: Resolution, count: int) -> None:
+        """Rows about every cell of slice `all` for pairs without a name; once per lane, tick and outcome."""
+        ids = mix(
+            np.full(count, digest(f"{outcome}-{tick}"), dtype=np.uint64), np.arange(count, dtype=np.uint64)
+        )
+        times = np.full(count, (tick + 0.5) * self._tick_s)
+        codes = np.full(count, _CODES[outcome], dtype=np.int64)
+        self.columns(times, [(lane, ALL, EVERY)] * count, ids, ids, np.zeros(count), codes)
 
     def newest(self, tick: int, known: Collection[Name]) -> list[Name]:
         """The cells a tick names that are not known yet, sorted."""

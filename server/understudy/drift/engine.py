@@ -24,7 +24,7 @@ from understudy.drift.snapshot import Array, pack, unpack
 from understudy.drift.spread import Spread
 from understudy.drift.tolerance import OTHER, Tier, Tolerances
 from understudy.drift.verdict import Change, EvidenceStalled, State, Verdict, Why, lane_of
-from understudy.drift.vote import EVERY, Vote
+from understudy.drift.vote import EVERY, Resolution, Vote
 from understudy.errors import DataError
 
 MONTH_S = 30 * 86_400.0
@@ -111,6 +111,10 @@ class Drift:
     def add(self, votes: Iterable[Vote]) -> None:
         """Take votes of any open tick, in any order."""
         self._booth.add(votes)
+
+    def miss(self, lane: str, tick: int, outcome: Resolution, count: int) -> None:
+        """Take pairs of which nothing but their number is known: shed or lost, in slice `all`."""
+        self._booth.miss(lane, tick, outcome, count)
 
     def add_columns(
         self, ts: Floats, names: list[Name], clusters: Hashes, pairs: Hashes, d: Floats, codes: Ints

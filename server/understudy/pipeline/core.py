@@ -1,8 +1,8 @@
 """The path of a pair: analyzers, votes, evidence, capture; and the closing of ticks.
 
 Nothing here knows a clock or a socket: the controller calls `take` for each batch an observer published and
-`advance` now and then, and hands the changes on. A pair is acknowledged once its scores are in the journal,
-so a batch that comes again after a crash finds its pairs counted.
+`advance` now and then, waits until they are `secured`, and hands the changes on. A pair is acknowledged once
+its scores are in the journal, so a batch that comes again after a crash finds its pairs counted.
 """
 
 import asyncio
@@ -15,7 +15,8 @@ from typing import Protocol
 
 from understudy.drift.engine import Drift
 from understudy.drift.verdict import Change
-from understudy.drift.vote import ALL, EVERY, FAILURE, UNSCORED, Resolution, Vote, ballot
+from understudy.drift.vote import FAILURE, NO_CONTROL, UNSCORED, Resolution, ballot
+from understudy.errors import traced
 from understudy.pair import Pair
 from understudy.pipeline.journal import Entry, Journal, Kind
 from understudy.pipeline.ledger import Books
@@ -88,16 +89,19 @@ class Pipeline:
         self._since_compact = 0
         self._ahead_ns = 0
         self._refused = False
+        self._unsafe = False
         self.books = Books()
         self.scored = 0
         self.unscored: Counter[str] = Counter()
+        self.scores: Counter[tuple[str, str, str]] = Counter()
+        """(analyzer, metric, scored | unscored) -> scores taken since the start."""
         self.closed = -1
         self.restored: list[Change] = []
         snapshot, entries = journal.start()
         if snapshot is not None:
             self.restored += drift.restore(snapshot)
         for entry in entries:
-            self.restored += self._give(entry)
+            self.restored += self._reread(entry)
 
     # -- pairs in ------------------------------------------------------------------------------------------
 
@@ -127,11 +131,11 @@ class Pipeline:
             entry = Entry(Kind.SCORED, _pack(pair, scores))
             await self._journaled(entry)
             self._vote(pair, scores, entry)
-            self.unscored.update(reason for score in scores for reason in score.unscored.values())
+            self._tell(scores)
             if self._keep is not None:
                 self._keep(pair, scores)
         except Exception as error:  # a defect of ours or of a peer: sent again, it would only fail again
-            log.exception("pair %s could not be counted", id_)
+            log.error("pair %s could not be counted: %s", id_, traced(error))
             self._remember(id_)
             self.unscored[f"pipeline: {type(error).__name__}"] += 1
         finally:
@@ -183,7 +187,7 @@ class Pipeline:
         return max(late, min(ready, unscored - 1))
 
     def advance(self, now_ns: int) -> list[Change]:
-        """Close every tick that is due; return what changed.
+        """Close every tick that is due; return what changed, to be told to others once `secured`.
 
         Raises:
             OSError: the disk refuses; the tick stays open.
@@ -195,15 +199,26 @@ class Pipeline:
         self._account(tick)
         changes = self._append(Entry(Kind.CLOSED, b"%d" % tick))
         self._since_compact += 1
-        try:
-            self._journal.sync()
-            if self._since_compact >= COMPACT_TICKS:
-                self._compact()
-        except OSError as error:  # the changes stand all the same; the next tick tries again
-            log.error("the evidence is not safe on the disk: %s", error)
+        self._unsafe = True
         for done in [t for t, count in self._pending.items() if not count]:
             del self._pending[done]
         return changes
+
+    async def secured(self) -> None:
+        """Wait until the disk has what was closed; pairs of open ticks are taken meanwhile.
+
+        The wait is a thread's. A snapshot is written by the caller's: what comes in while it is written would
+        belong to both generations.
+        """
+        if not self._unsafe:
+            return
+        try:
+            await asyncio.to_thread(self._journal.syncing())
+            self._unsafe = False
+            if self._since_compact >= COMPACT_TICKS:
+                self._compact()
+        except OSError as error:  # the changes stand all the same; the next call tries again
+            log.error("the evidence is not safe on the disk: %s", error)
 
     def _steady(self, now_ns: int) -> None:
         """A wall clock that went back must not stop the evidence: time goes on from the last closed tick."""
@@ -247,10 +262,28 @@ class Pipeline:
             return self.drift.close(self.closed)
         return []
 
+    def _reread(self, entry: Entry) -> list[Change]:
+        """Give an entry of the journal again; one that cannot be taken is counted, or no start would succeed."""
+        try:
+            return self._give(entry)
+        except Exception as error:
+            reason = f"journal: {type(error).__name__}"
+            if reason not in self.unscored:
+                log.error("an entry (%s) of the evidence is left out: %s", entry.kind.name, traced(error))
+            self.unscored[reason] += 1
+            return []
+
     def _vote(self, pair: Pair, scores: Sequence[Score], entry: Entry) -> None:
+        self.drift.add(ballot(pair, scores, self.drift.tolerances, prefix_safe=self._prefix_safe))
         self._remember(pair.id)
         self._open.append((self.drift.tick_of(pair.admitted_ns / 1e9), entry))
-        self.drift.add(ballot(pair, scores, self.drift.tolerances, prefix_safe=self._prefix_safe))
+
+    def _tell(self, scores: Sequence[Score]) -> None:
+        for score in scores:
+            self.unscored.update(score.unscored.values())
+            missing = any(reason != NO_CONTROL for reason in score.unscored.values())
+            if missing or score.values:
+                self.scores[score.analyzer, score.metric, "unscored" if missing else "scored"] += 1
 
     def _remember(self, id_: str) -> None:
         self._counted[id_] = None
@@ -266,9 +299,7 @@ class Pipeline:
     def _miss(self, tick: int, outcome: str, count: int) -> None:
         """Rows for missing pairs of which nothing but their number is known: they count in slice `all`."""
         for lane in sorted(self.drift.lanes):
-            ids = [f"{outcome}-{tick}-{number}" for number in range(count)]
-            ts = tick * self.drift.tick_s
-            self.drift.add(Vote(ts, ALL, EVERY, i, lane=lane, outcome=outcome, pair_id=i) for i in ids)
+            self.drift.miss(lane, tick, Resolution(outcome), count)
 
     def close(self) -> None:
         """Snapshot and release the journal; pairs still being scored are left to be published again."""

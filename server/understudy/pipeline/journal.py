@@ -11,13 +11,15 @@ import logging
 import os
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 from io import FileIO
 from pathlib import Path
 
+from understudy import durable
 from understudy.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -89,9 +91,9 @@ class Journal:
         """
         _write(self._file, _packed(entry))
 
-    def sync(self) -> None:
-        """Wait until the disk has every entry."""
-        os.fsync(self._file.fileno())
+    def syncing(self) -> Callable[[], None]:
+        """Return what waits, in any thread, until the disk has every entry there is now; call it once."""
+        return partial(_sync, os.dup(self._file.fileno()))  # its own: a compaction may close ours meanwhile
 
     def compact(self, snapshot: bytes, entries: Iterable[Entry] = ()) -> None:
         """Begin a generation from this snapshot and these entries; forget those before the last.
@@ -112,7 +114,9 @@ class Journal:
                 file.flush()
                 os.fsync(file.fileno())
         scratch.rename(path)
+        durable.sync(self._directory)
         begun.rename(later)  # the generation is there once its log is: a snapshot without one is not read
+        durable.sync(self._directory)
         following = self._open(generation)
         self._file.close()
         self._file, self._generation = following, generation
@@ -122,7 +126,7 @@ class Journal:
 
     def close(self) -> None:
         """Sync and close."""
-        self.sync()
+        os.fsync(self._file.fileno())
         self._file.close()
 
     def _open(self, generation: int) -> FileIO:
@@ -154,6 +158,13 @@ class Journal:
 
 def _packed(entry: Entry) -> bytes:
     return HEAD.pack(entry.kind, len(entry.payload), zlib.crc32(entry.payload)) + entry.payload
+
+
+def _sync(handle: int) -> None:
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _write(file: FileIO, data: bytes) -> None:

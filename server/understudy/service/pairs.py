@@ -3,10 +3,12 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable
+from contextlib import aclosing
 from typing import Protocol
 
 import grpc
 
+from understudy.service.watchers import Watchers
 from understudy.v1 import pairs_pb2 as pb
 from understudy.v1 import pairs_pb2_grpc as rpc
 
@@ -34,7 +36,7 @@ class PairServicer(rpc.PairServiceServicer):
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
-        self._watchers: set[asyncio.Queue[pb.PairBatch]] = set()
+        self._watchers: Watchers[pb.PairBatch] = Watchers(WATCHER_QUEUE)
         self._changed = asyncio.Event()
         self.publishers = 0
         self.boots: Counter[str] = Counter()
@@ -85,10 +87,7 @@ class PairServicer(rpc.PairServiceServicer):
                 self.boots[batch.ledger.boot] += 1
             taken.put_nowait((batch, self._sink.take(batch)))
             if batch.pairs:
-                for watcher in self._watchers:
-                    if watcher.full():
-                        watcher.get_nowait()
-                    watcher.put_nowait(batch)
+                self._watchers.tell(batch)
 
     async def _acknowledge(
         self,
@@ -113,10 +112,6 @@ class PairServicer(rpc.PairServiceServicer):
         context: grpc.aio.ServicerContext[pb.WatchPairsRequest, pb.PairBatch],
     ) -> AsyncIterator[pb.PairBatch]:
         """Stream batches as they are published; a slow watcher loses the oldest, nobody else does."""
-        queue: asyncio.Queue[pb.PairBatch] = asyncio.Queue(WATCHER_QUEUE)
-        self._watchers.add(queue)
-        try:
-            while True:
-                yield await queue.get()
-        finally:
-            self._watchers.discard(queue)
+        async with aclosing(self._watchers.watch()) as batchs:
+            async for batch in batchs:
+                yield batch

@@ -1,10 +1,11 @@
 """SignalService: verdicts, alerts and signals as they change."""
 
-import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 import grpc
 
+from understudy.service.watchers import Watchers
 from understudy.v1 import signals_pb2 as pb
 from understudy.v1 import signals_pb2_grpc as rpc
 
@@ -16,14 +17,11 @@ class SignalServicer(rpc.SignalServiceServicer):
     """Fans events out to watchers."""
 
     def __init__(self) -> None:
-        self._watchers: set[asyncio.Queue[pb.SignalEvent]] = set()
+        self._watchers: Watchers[pb.SignalEvent] = Watchers(WATCHER_QUEUE)
 
     def publish(self, event: pb.SignalEvent) -> None:
         """Give the event to every watcher."""
-        for watcher in self._watchers:
-            if watcher.full():
-                watcher.get_nowait()
-            watcher.put_nowait(event)
+        self._watchers.tell(event)
 
     async def Watch(
         self,
@@ -31,10 +29,6 @@ class SignalServicer(rpc.SignalServiceServicer):
         context: grpc.aio.ServicerContext[pb.WatchSignalsRequest, pb.SignalEvent],
     ) -> AsyncIterator[pb.SignalEvent]:
         """Stream events from now on."""
-        queue: asyncio.Queue[pb.SignalEvent] = asyncio.Queue(WATCHER_QUEUE)
-        self._watchers.add(queue)
-        try:
-            while True:
-                yield await queue.get()
-        finally:
-            self._watchers.discard(queue)
+        async with aclosing(self._watchers.watch()) as events:
+            async for event in events:
+                yield event

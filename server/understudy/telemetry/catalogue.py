@@ -70,6 +70,11 @@ def _shed(reading: Reading) -> Iterator[Point]:
         yield value, {"stage": stage, "reason": reason}
 
 
+def _scores(reading: Reading) -> Iterator[Point]:
+    for (analyzer, metric, result), value in sorted(reading.scores.items())[:MAX_VALUES]:
+        yield value, {"analyzer": analyzer, "metric": metric, "result": result}
+
+
 def _shown(reading: Reading) -> list[CellReading]:
     # The cells an alert may be about must not fall to the limit.
     order = {name: place for place, name in enumerate(("BREACH", "INSTRUMENT_FAULT"))}
@@ -272,7 +277,13 @@ READ: tuple[Instrument, ...] = tuple(
             "Time analyzers spent scoring.",
             _by("analyzer", lambda r: r.analyzer_seconds),
         ),
-        ("scores_total", _C, ("analyzer",), "Scores given.", _by("analyzer", lambda r: r.scores)),
+        (
+            "scores_total",
+            _C,
+            ("analyzer", "metric", "result"),
+            "Scores by analyzers, one per pair and metric that applies: `scored`, or `unscored` on some leg.",
+            _scores,
+        ),
         (
             "notify_failures_total",
             _C,
@@ -289,6 +300,13 @@ READ: tuple[Instrument, ...] = tuple(
         ),
         ("capture_bytes", _G, (), "Bytes captured on disk now.", _one(lambda r: r.capture_bytes)),
         ("capture_pairs_total", _C, (), "Pairs captured.", _one(lambda r: r.capture_pairs)),
+        (
+            "capture_dropped_total",
+            _C,
+            ("reason",),
+            "Pairs that were to be captured and were not: `queue_full`, `disk`, or `defect` (see the log).",
+            _by("reason", lambda r: r.capture_dropped),
+        ),
     )
 )
 

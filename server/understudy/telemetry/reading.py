@@ -74,11 +74,13 @@ class Reading:
     engines: Mapping[str, EngineReading] = field(default_factory=dict)
     """By leg."""
     analyzer_seconds: Counts = field(default_factory=dict)
-    scores: Counts = field(default_factory=dict)
-    """By analyzer."""
+    scores: Mapping[tuple[str, str, str], float] = field(default_factory=dict)
+    """(analyzer, metric, result) -> count; result is scored | unscored."""
     notify_failures: Counts = field(default_factory=dict)
     notify_dropped: Counts = field(default_factory=dict)
     """By notifier."""
     capture_bytes: int | None = None
     """None: no capture configured."""
     capture_pairs: int | None = None
+    capture_dropped: Counts = field(default_factory=dict)
+    """By reason."""
