@@ -62,6 +62,24 @@ def test_a_breach_fires_at_once_with_a_stable_identity_and_its_numbers_in_the_an
     assert "900 votes" in later[0].annotations["description"]
 
 
+def test_a_primary_that_does_not_answer_fires_before_its_rollback_and_resolves_once_another_serves() -> None:
+    book = AlertBook(Settings(clear_s=10))
+    gone = replace(FINE, primary="candidate", primary_silent_s=2.0, primary_error="refused")
+    assert not book.update([], gone, T0)
+    (fired,) = book.update([], replace(gone, primary_silent_s=7.0), T0 + 5 * S)
+    assert (fired.name, fired.labels["leg"], fired.severity) == (
+        "PrimaryUnreachable",
+        "candidate",
+        "critical",
+    )
+    assert "no answer for 7 s" in fired.annotations["description"]
+    assert not book.update([], replace(FINE, primary="baseline", primary_silent_s=None), T0 + 30 * S)
+    answers = replace(FINE, primary="baseline", primary_silent_s=0.0)
+    assert not book.update([], answers, T0 + 31 * S)
+    (over,) = book.update([], answers, T0 + 41 * S)
+    assert over.annotations["resolution"] == Resolution.CONDITION_CLEARED
+
+
 def test_the_fingerprint_is_alertmanagers() -> None:
     # FNV-1a 64 of the empty input is the offset; of "a\xffb\xff" it was computed by hand.
     assert fingerprint({}) == "cbf29ce484222325"

@@ -88,6 +88,57 @@ def test_each_missing_precondition_holds_and_is_named(
     assert (decision.action, decision.reason, decision.blocked_by) == (Action.HOLD, Why.BLOCKED, (blocker,))
 
 
+GONE = replace(READY, silent_s=10.0)
+
+
+def test_a_candidate_that_is_not_there_is_rolled_back_without_any_evidence() -> None:
+    decision = decide([], FRESH, GONE, NOW, Settings())
+    assert (decision.action, decision.reason) == (Action.ROLLBACK, Why.CANDIDATE_UNREACHABLE)
+    assert "10 s" in decision.detail
+    # What asks for caution with evidence does not: there is none.
+    dark = replace(GONE, watermark_age_s=None, aa_healthy=False)
+    just_switched = replace(FRESH, switched_ns=NOW - 20 * S)
+    assert decide([], just_switched, dark, NOW, Settings()).action is Action.ROLLBACK
+
+
+@pytest.mark.parametrize(
+    ("facts", "settings"),
+    [
+        ({"silent_s": 9.9}, {}),
+        ({"silent_s": 0.0}, {}),
+        ({"silent_s": None}, {}),
+        ({"silent_s": 1e6}, {"unreachable_s": 0.0}),
+        ({"silent_s": 1e6, "primary": Leg.BASELINE}, {}),
+    ],
+)
+def test_a_short_silence_or_that_of_the_baseline_switches_nothing(
+    facts: dict[str, Any], settings: dict[str, Any]
+) -> None:
+    assert decide([], FRESH, replace(READY, **facts), NOW, Settings(**settings)).action is Action.NONE
+
+
+@pytest.mark.parametrize(
+    ("blocker", "facts", "settings"),
+    [
+        (Blocker.DISABLED, {}, {"automatic": False}),
+        (Blocker.IN_PROGRESS, {"in_progress": True}, {}),
+        (Blocker.TARGET_DEAD, {"probed_ns": NOW - 11 * S}, {}),
+        (Blocker.TARGET_CHANGED, {"target": "f" * 64}, {}),
+        (Blocker.TARGET_UNRECORDED, {"recorded": ""}, {}),
+    ],
+)
+def test_nobody_is_moved_to_a_baseline_that_is_no_better(
+    blocker: Blocker, facts: dict[str, Any], settings: dict[str, Any]
+) -> None:
+    decision = decide([], FRESH, replace(GONE, **facts), NOW, Settings(**settings))
+    assert (decision.action, decision.reason, decision.blocked_by) == (Action.HOLD, Why.BLOCKED, (blocker,))
+
+
+def test_a_latch_outlasts_the_candidates_silence() -> None:
+    latched = replace(FRESH, latched=True)
+    assert decide([], latched, GONE, NOW, Settings()).reason is Why.LATCHED
+
+
 def test_an_instrument_fault_in_the_same_lane_blocks_and_in_another_lane_does_not() -> None:
     fault = a_verdict(Verdicted.INSTRUMENT_FAULT, slice="all")
     assert decide([a_verdict(), fault], FRESH, READY, NOW, Settings()).blocked_by == (

@@ -26,6 +26,7 @@ RunDir = Annotated[
     Path,
     typer.Option("--run-dir", help="run_dir of the running `understudy serve`.", envvar="UNDERSTUDY_RUN"),
 ]
+Force = Annotated[bool, typer.Option("--force", help="Also to an engine that answers no question.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 USAGE = 2
@@ -86,12 +87,13 @@ def status(run_dir: RunDir = Path("run"), as_json: Json = False) -> None:
 def switch(
     to: Annotated[str, typer.Option("--to", help="baseline or candidate.")],
     run_dir: RunDir = Path("run"),
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Make another engine the primary; latched on disk until `understudy rearm`, or a rollback."""
+    """Make another engine the primary, if it answers; latched on disk until `understudy rearm`, or a rollback."""
     from understudy.app.operate import order
 
-    raise typer.Exit(order(run_dir, {"op": "switch", "to": to}, as_json=as_json))
+    raise typer.Exit(order(run_dir, {"op": "switch", "to": to, "force": force}, as_json=as_json))
 
 
 @app.command(rich_help_panel=SERVING)
@@ -111,11 +113,11 @@ def mirror(
 
 
 @app.command(rich_help_panel=SERVING)
-def rearm(run_dir: RunDir = Path("run"), as_json: Json = False) -> None:
-    """Release the latch of a rollback: the configured primary serves again, watched as before."""
+def rearm(run_dir: RunDir = Path("run"), force: Force = False, as_json: Json = False) -> None:
+    """Release the latch of a rollback: the configured primary serves again, if it answers, watched as before."""
     from understudy.app.operate import order
 
-    raise typer.Exit(order(run_dir, {"op": "rearm"}, as_json=as_json))
+    raise typer.Exit(order(run_dir, {"op": "rearm", "force": force}, as_json=as_json))
 
 
 @app.command(rich_help_panel=SERVING)

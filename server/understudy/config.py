@@ -59,7 +59,7 @@ class Engines:
     control: Engine | None = None
     """A second baseline that serves no callers; None = no A/A control."""
     wait_s: float = 30.0
-    """How long `serve` waits for the engines to answer at its start, seconds."""
+    """How long `serve` waits at its start for engines that are not there or not ready yet, seconds."""
     allow_equal: bool = False
     """True only in an A/A run: baseline and candidate may be the same engine."""
     describe_s: float = 15.0

@@ -1,8 +1,10 @@
 """The rollback decision: pure, with a named reason for every answer.
 
 A rollback needs rollback-tier evidence in one lane and every precondition (design: drift engine, "Many
-cells"; data path, "primary switch"). Whatever is missing is named in `Decision.blocked_by`; the answer is
-then to hold, never to guess. Carrying a decision out (fsync, two-phase switch) is the relay's affair.
+cells"; data path, "primary switch"), or a candidate that serves callers and is not there: such calls fail before
+anything could be compared, so no evidence would ever form. Whatever is missing is named in
+`Decision.blocked_by`; the answer is then to hold, never to guess. Carrying a decision out (fsync, two-phase
+switch) is the relay's affair.
 """
 
 from collections.abc import Collection, Sequence
@@ -39,8 +41,10 @@ class Why(StrEnum):
     """No cell is in breach and nothing is held."""
     BREACH = "breach"
     """Rollback-tier evidence and every precondition."""
+    CANDIDATE_UNREACHABLE = "candidate_unreachable"
+    """The candidate serves callers and has answered no connection for rollback.unreachable_s."""
     BLOCKED = "blocked"
-    """Rollback-tier evidence, but `blocked_by` stands against it."""
+    """A rollback is due, but `blocked_by` stands against it."""
     BELOW_TIER = "below_tier"
     """A breach at the page tier: worth a person's look, not a machine's switch."""
     GATE_CLOSED = "gate_closed"
@@ -107,6 +111,8 @@ class Settings:
     """The target must have answered a real inference probe this recently, seconds."""
     watermark_age_s: float = 600.0
     """Oldest unresolved request with which evidence still counts as current, seconds."""
+    unreachable_s: float = 10.0
+    """A serving candidate that answers no connection for this long is rolled back, seconds; 0 = never for that."""
 
     def __post_init__(self) -> None:
         """Refuse limits that would make every or no breach a rollback."""
@@ -114,7 +120,7 @@ class Settings:
             raise ConfigError(f"rollback.coverage = {self.coverage}: must be in (0, 1]")
         if self.clusters < 1:
             raise ConfigError(f"rollback.clusters = {self.clusters}: must be at least 1")
-        for name in ("cool_down_s", "probe_age_s", "watermark_age_s"):
+        for name in ("cool_down_s", "probe_age_s", "watermark_age_s", "unreachable_s"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"rollback.{name} = {getattr(self, name)}: must be 0 or more")
 
@@ -141,6 +147,8 @@ class Facts:
     """Age of the oldest unresolved request; None: unknown, which is not current."""
     in_progress: bool = False
     """A switch is being carried out."""
+    silent_s: float | None = None
+    """How long the primary has answered no connection; 0: it answers; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +209,12 @@ def decide(
     breached = [v for v in verdicts if v.state is Verdicted.BREACH]
     if state.latched:
         return _hold(Why.LATCHED, breached, "the baseline serves until `understudy rearm`")
+    if gone(facts, settings):
+        detail = f"the candidate serves callers and has answered no connection for {facts.silent_s:.0f} s"
+        blocked = _switch_blockers(facts, now_ns, settings)
+        if blocked:
+            return replace(_hold(Why.BLOCKED, breached, detail), blocked_by=blocked)
+        return replace(_hold(Why.CANDIDATE_UNREACHABLE, breached, detail), action=Action.ROLLBACK)
     if not breached:
         return _without_breach(verdicts, state, closed)
     if facts.primary is not Leg.CANDIDATE:
@@ -220,6 +234,12 @@ def decide(
     if blocked:
         return replace(_hold(Why.BLOCKED, cells, detail), blocked_by=blocked, notes=_notes(facts))
     return replace(_hold(Why.BREACH, cells, detail), action=Action.ROLLBACK, notes=_notes(facts))
+
+
+def gone(facts: Facts, settings: Settings) -> bool:
+    """Whether the candidate serves callers and has been unreachable for too long."""
+    silent = facts.primary is Leg.CANDIDATE and facts.silent_s is not None
+    return silent and 0 < settings.unreachable_s <= (facts.silent_s or 0.0)
 
 
 def after(
@@ -248,14 +268,28 @@ def rearmed(state: RollbackState, now_ns: int) -> RollbackState:
     return replace(state, latched=False, switched_ns=now_ns)
 
 
+def _switch_blockers(facts: Facts, now_ns: int, settings: Settings) -> tuple[Blocker, ...]:
+    """Return what stands against any switch to the baseline, whatever it is made for, in the order to look at it.
+
+    The cool-down is not among them: it keeps evidence of before a switch from deciding after it, and a
+    candidate that is not there needs none. It cannot alternate either: a rollback stays latched.
+    """
+    checks = (
+        (Blocker.DISABLED, not settings.automatic),
+        (Blocker.IN_PROGRESS, facts.in_progress),
+        (Blocker.TARGET_UNRECORDED, not facts.recorded),
+        (Blocker.TARGET_DEAD, not _within(facts.probed_ns, settings.probe_age_s, now_ns)),
+        (Blocker.TARGET_CHANGED, bool(facts.recorded) and facts.target != facts.recorded),
+    )
+    return tuple(blocker for blocker, stands in checks if stands)
+
+
 def _blockers(
     verdict: Verdict, faulty: bool, state: RollbackState, facts: Facts, now_ns: int, settings: Settings
 ) -> tuple[Blocker, ...]:
     """Return everything that stands against acting on this verdict, in the order to look at it."""
     age = facts.watermark_age_s
     checks = (
-        (Blocker.DISABLED, not settings.automatic),
-        (Blocker.IN_PROGRESS, facts.in_progress),
         (Blocker.COOL_DOWN, _within(state.switched_ns, settings.cool_down_s, now_ns)),
         (Blocker.INSTRUMENT_FAULT, faulty or facts.aa_healthy is False),
         # Written so that a NaN blocks.
@@ -264,11 +298,9 @@ def _blockers(
         (Blocker.STALE, age is None or not age <= settings.watermark_age_s),
         (Blocker.OTHER_CANDIDATE, not facts.candidate or verdict.lane.candidate != facts.candidate),
         (Blocker.OTHER_BASELINE, bool(facts.recorded) and verdict.lane.baseline != facts.recorded),
-        (Blocker.TARGET_UNRECORDED, not facts.recorded),
-        (Blocker.TARGET_DEAD, not _within(facts.probed_ns, settings.probe_age_s, now_ns)),
-        (Blocker.TARGET_CHANGED, bool(facts.recorded) and facts.target != facts.recorded),
     )
-    return tuple(blocker for blocker, stands in checks if stands)
+    about_evidence = tuple(blocker for blocker, stands in checks if stands)
+    return about_evidence + _switch_blockers(facts, now_ns, settings)
 
 
 def _within(then_ns: int | None, seconds: float, now_ns: int) -> bool:

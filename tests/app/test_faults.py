@@ -223,7 +223,7 @@ async def test_a_dead_candidate_as_shadow_breaches_in_failure_and_as_primary_is_
                 break
         else:
             raise AssertionError(status)
-        await ask(deployment.run_dir / "control.sock", {"op": "switch", "to": "candidate"})
+        await ask(deployment.run_dir / "control.sock", {"op": "switch", "to": "candidate", "force": True})
         with pytest.raises(grpc.aio.AioRpcError, match="UNAVAILABLE"):
             await call(port, ["to a dead engine"], width=1)
         await ask(deployment.run_dir / "control.sock", {"op": "switch", "to": "baseline"})

@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from understudy import latch
 from understudy.app import roster
 from understudy.app.pilot import Pilot
 from understudy.app.process import RECORD
 from understudy.config import parse
 from understudy.errors import UnderstudyError
 from understudy.pair import Leg
+from understudy.rollback import Action, Why
 from understudy.service.lines import listen
 
 from tests.verdicts import a_verdict
@@ -51,10 +53,10 @@ async def test_an_operators_switch_to_the_candidate_leaves_the_rollback_armed(tm
     relay = Relay()
     server = await listen(tmp_path / "relay.sock", relay.obey)
     pilot = a_pilot(tmp_path)
-    await pilot.switch("candidate")
+    await pilot.switch("candidate", force=True)
     assert pilot.held() is not None and not pilot.state.latched
     assert not a_pilot(tmp_path).state.latched, "nor does a restart disarm it"
-    await pilot.switch("baseline")
+    await pilot.switch("baseline", force=True)
     assert pilot.state.latched and a_pilot(tmp_path).state.latched
     server.close()
 
@@ -64,7 +66,7 @@ async def test_a_rearm_waits_for_the_switch_that_is_under_way(tmp_path: Path) ->
     server = await listen(tmp_path / "relay.sock", relay.obey)
     pilot = a_pilot(tmp_path)
     relay.may.clear()
-    switching = asyncio.ensure_future(pilot.switch("baseline"))
+    switching = asyncio.ensure_future(pilot.switch("baseline", force=True))
     await relay.asked.wait()
     with pytest.raises(UnderstudyError, match="under way"):
         await pilot.rearm()
@@ -88,3 +90,72 @@ async def test_a_damaged_record_blocks_a_rollback_by_name(
     (tmp_path / RECORD).write_text("{")
     signal = await pilot.consider([a_verdict()], [], None, 0.0)
     assert signal is not None and "target_unrecorded" in pilot.blocked()
+
+
+async def test_a_dead_engine_becomes_primary_by_force_only(tmp_path: Path) -> None:
+    relay = Relay()
+    server = await listen(tmp_path / "relay.sock", relay.obey)
+    pilot = a_pilot(tmp_path)
+    with pytest.raises(UnderstudyError, match=r"switch: the candidate does not answer.* refused; .* --force"):
+        await pilot.switch("candidate")
+    assert pilot.held() is None and pilot.primary.value == "baseline" and not relay.orders
+    await pilot.switch("candidate", force=True)
+    assert relay.orders == ["candidate"]
+    with pytest.raises(UnderstudyError, match="rearm: the baseline does not answer"):
+        await pilot.rearm()
+    assert pilot.held() is not None, "and nothing was released"
+    await pilot.rearm(force=True)
+    assert pilot.primary.value == "baseline"
+    server.close()
+
+
+async def test_an_order_is_void_when_a_rollback_came_between(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pilot = a_pilot(tmp_path)
+
+    async def meanwhile(address: str, model: str, timeout_s: float) -> bool:
+        latch.write(pilot._latch, latch.Latch("baseline", "rollback: worse", (), 1))
+        return True
+
+    monkeypatch.setattr("understudy.app.pilot.probe", meanwhile)
+    with pytest.raises(UnderstudyError, match="another switch came between"):
+        await pilot.switch("candidate")
+    held = pilot.held()
+    assert held is not None and held.primary == "baseline"
+
+
+async def test_a_rearm_while_the_relay_is_down_is_done_and_says_what_is_not(tmp_path: Path) -> None:
+    pilot = a_pilot(tmp_path)
+    latch.write(pilot._latch, latch.Latch("baseline", "rollback: worse", (), 1))
+    told = await pilot.rearm()
+    assert (told["released"], told["primary"]) == ("rollback: worse", "baseline")
+    assert "does not answer" in told["relay"] and "as soon as it does" in told["relay"]
+    assert pilot.held() is None
+
+
+async def test_a_candidate_that_is_gone_is_rolled_back_once_the_baseline_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relay = Relay()
+    server = await listen(tmp_path / "relay.sock", relay.obey)
+    pilot = a_pilot(tmp_path)
+    pilot.primary = Leg.CANDIDATE
+    signal = await pilot.consider([], [], None, None, silent_s=12.0)
+    assert signal is not None and signal.reason is Why.BLOCKED
+    assert pilot.blocked() == ("target_dead",) and pilot.primary.value == "candidate"
+
+    async def answers(self: Pilot) -> None:
+        self.probed_ns = self.clock()
+
+    monkeypatch.setattr(Pilot, "look_at_baseline", answers)
+    pilot.looked_ns = None
+    signal = await pilot.consider([], ["fingerprint"], None, None, silent_s=13.0)
+    assert signal is not None and (signal.action, signal.reason) == (
+        Action.ROLLBACK,
+        Why.CANDIDATE_UNREACHABLE,
+    )
+    assert relay.orders == ["baseline"] and pilot.primary.value == "baseline" and pilot.state.latched
+    held = pilot.held()
+    assert held is not None and held.alerts == ("fingerprint",) and "no connection for 13 s" in held.reason
+    server.close()

@@ -46,6 +46,11 @@ class Health:
     """By a real inference probe."""
     baseline_address: str = ""
     baseline_error: str = ""
+    primary: str = ""
+    """Who serves the callers: baseline or candidate."""
+    primary_silent_s: float | None = None
+    """How long it has answered no connection; 0: it answers; None: not known."""
+    primary_error: str = ""
     capture_running: bool | None = None
     """None when no capture is configured."""
     capture_error: str = ""
@@ -208,6 +213,17 @@ def _baseline(health: Health, memory: Memory, limits: Limits, now_ns: int) -> It
     )
 
 
+def _primary(health: Health, memory: Memory, limits: Limits, now_ns: int) -> Iterator[Finding]:
+    silent = health.primary_silent_s
+    yield Finding(
+        None if silent is None else silent > 0,
+        f"the primary ({health.primary}) does not answer",
+        f"no answer for {silent or 0:.0f} s, so callers get errors"
+        f"{': ' + health.primary_error if health.primary_error else ''}",
+        {"leg": health.primary},
+    )
+
+
 def _capture(health: Health, memory: Memory, limits: Limits, now_ns: int) -> Iterator[Finding]:
     ok = health.capture_running
     yield Finding(
@@ -224,7 +240,7 @@ def _blocked(health: Health, memory: Memory, limits: Limits, now_ns: int) -> Ite
         yield Finding(
             True,
             f"a rollback is due but blocked by {by}",
-            f"the evidence asks for a rollback; {by} stands against it, so the candidate still serves",
+            f"{by} stands against it, so the candidate still serves",
             {"by": by},
         )
 
@@ -256,6 +272,8 @@ RULES: tuple[Rule, ...] = (
     Rule(Name.OBSERVER_DOWN, Severity.CRITICAL, 15, _observer_down),
     Rule(Name.ANALYZERS_DOWN, Severity.CRITICAL, 15, _analyzers_down),
     Rule(Name.BASELINE_UNREACHABLE, Severity.CRITICAL, 15, _baseline),
+    # Before the rollback that follows when it is the candidate (rollback.unreachable_s).
+    Rule(Name.PRIMARY_UNREACHABLE, Severity.CRITICAL, 5, _primary),
     Rule(Name.CAPTURE_STOPPED, Severity.WARNING, 15, _capture),
     Rule(Name.ROLLBACK_BLOCKED, Severity.CRITICAL, 10, _blocked),
     Rule(Name.ACCOUNTING_BROKEN, Severity.WARNING, 15, _accounting),

@@ -18,6 +18,8 @@ class Name(StrEnum):
     OBSERVER_DOWN = "ObserverDown"
     ANALYZERS_DOWN = "AnalyzersDown"
     BASELINE_UNREACHABLE = "BaselineUnreachable"
+    PRIMARY_UNREACHABLE = "PrimaryUnreachable"
+    """Whoever serves the callers is not there: they get errors now."""
     CAPTURE_STOPPED = "CaptureStopped"
     ROLLBACK_BLOCKED = "RollbackBlocked"
     ACCOUNTING_BROKEN = "AccountingBroken"

@@ -17,7 +17,8 @@ import grpc
 import uvloop
 
 from understudy import telemetry, web
-from understudy.alert import Alert, AlertBook, Health
+from understudy.alert import Alert, AlertBook, Health, Name
+from understudy.alert import State as Alerting
 from understudy.app import front, memory, roster, sight
 from understudy.app.chronicle import Chronicle
 from understudy.app.keeper import Keeper
@@ -140,6 +141,7 @@ class Controller:
                 front.probes(self, config.web, self.troubles),
                 self.watch.relay_job(),
                 self.watch.engines_job(),
+                self.watch.pulse.job(),
             )
             tasks += [group.create_task(job) for job in jobs]
             server, health = await self._serve()
@@ -245,10 +247,18 @@ class Controller:
                 memory.save(self.state_dir / ALERTS, self.book.alerts())
         told: Signal | None = None
         with self.troubles.tried("rollback"):
-            firing = [alert.fingerprint for alert in self.book.alerts() if alert.name == "Breach"]
+            firing = [
+                alert.fingerprint
+                for alert in self.book.alerts()
+                if alert.name in (Name.BREACH, Name.PRIMARY_UNREACHABLE) and alert.state is Alerting.FIRING
+            ]
             faulty = bool(self._evidence.drift.instrument_faults())
             told = await self.pilot.consider(
-                self.verdicts, firing, False if faulty else None, self._watermark_age(now)
+                self.verdicts,
+                firing,
+                False if faulty else None,
+                self._watermark_age(now),
+                self.watch.pulse.silent_s,
             )
         if told is not None:
             self.signal = told
@@ -293,6 +303,7 @@ class Controller:
             analyzers=self.config.analyzers.workers + len(self.config.analyzers.addresses),
             watermark_age_s=self._watermark_age(now),
             baseline_error=self.watch.baseline_error,
+            pulse=self.watch.pulse,
             capture_error=self.keeper.error,
             blocked=self.pilot.blocked(),
             allow_equal=self.config.engines.allow_equal,
@@ -323,9 +334,9 @@ class Controller:
             case {"op": "status"}:
                 return self.status()
             case {"op": "switch", "to": str(to)}:
-                told = await self.pilot.switch(to)
+                told = await self.pilot.switch(to, force=request.get("force") is True)
             case {"op": "rearm"}:
-                told = await self.pilot.rearm()
+                told = await self.pilot.rearm(force=request.get("force") is True)
             case {"op": "mirror", "on": bool(on)}:
                 told = self._mirror(on)
             case {"op": "announce", "name": str(name)}:
@@ -361,6 +372,7 @@ class Controller:
             "tick": pipeline.closed,
             "undisked": self.keeper.dropped,
             "troubles": dict(self.troubles),
+            "ready": dict(zip(("ok", "why"), self.ready(), strict=True)),
         }
 
     def metrics(self) -> tuple[bytes, str]:

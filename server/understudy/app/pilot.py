@@ -86,20 +86,27 @@ class Pilot:
         alerts: Sequence[str],
         healthy: bool | None,
         watermark_age_s: float | None,
+        silent_s: float | None = None,
     ) -> Signal | None:
-        """Decide on the newest verdicts and carry a rollback out; return the signal when the decision is new."""
-        sure = any(v.state is State.BREACH and v.tier is Tier.ROLLBACK for v in verdicts)
-        if sure and self.primary is Leg.CANDIDATE and not self.state.latched and self._look_again():
-            await self.look_at_baseline()
+        """Decide on the newest facts and carry a rollback out; return the signal when the decision is new."""
         facts = Facts(
             primary=self.primary,
             candidate=self.roster[Leg.CANDIDATE].fingerprint,
-            target=self.roster[Leg.BASELINE].fingerprint,
             recorded=self._recorded(),
-            probed_ns=self.probed_ns,
             control=self.config.mirror.control_share > 0,
             aa_healthy=healthy,
             watermark_age_s=watermark_age_s,
+            silent_s=silent_s,
+        )
+        sure = any(v.state is State.BREACH and v.tier is Tier.ROLLBACK for v in verdicts)
+        due = sure or rollback.gone(facts, self.config.rollback)
+        if due and self.primary is Leg.CANDIDATE and not self.state.latched and self._look_again():
+            await self.look_at_baseline()
+        facts = replace(
+            facts,
+            primary=self.primary,
+            target=self.roster[Leg.BASELINE].fingerprint,
+            probed_ns=self.probed_ns,
             in_progress=self.in_progress,
         )
         now = self.clock()
@@ -161,14 +168,16 @@ class Pilot:
         except UnderstudyError as error:
             self.probe_error = str(error)
 
-    async def switch(self, to: str) -> dict[str, Any]:
-        """The operator's switch.
+    async def switch(self, to: str, *, force: bool = False) -> dict[str, Any]:
+        """The operator's switch, to an engine that answers a real question unless it is forced.
 
         Raises:
-            UnderstudyError: no such engine, a switch is under way, or the relay does not answer.
+            UnderstudyError: no such engine, it does not answer, a switch is under way, or the relay does not answer.
         """
         if to not in ("baseline", "candidate"):
             raise UnderstudyError(f"switch: {to!r} is no engine: say baseline or candidate")
+        if not force:
+            await self._rehearse("switch", Leg(to))
         if self.in_progress:
             raise UnderstudyError("switch: one is under way: wait for it to finish")
         try:
@@ -186,25 +195,59 @@ class Pilot:
                 switched = rollback.rolled_back(self.state, self.clock())
                 self._remember(replace(switched, latched=_holds_baseline(held)))
 
-    async def rearm(self) -> dict[str, Any]:
-        """Release the latch: the configured primary serves again.
+    async def rearm(self, *, force: bool = False) -> dict[str, Any]:
+        """Release the latch: the configured primary serves again, if it answers a real question or is forced.
+
+        A relay that does not answer changes nothing about the release, and is said beside it.
 
         Raises:
-            UnderstudyError: nothing is latched, a switch is under way, or the relay does not answer.
+            UnderstudyError: nothing is latched, a switch is under way, or that engine does not answer.
         """
         if self.in_progress:
             raise UnderstudyError("rearm: a switch is under way: wait for it to finish")
         held = self.held()
         if held is None:
             raise UnderstudyError("rearm: nothing is latched")
+        if not force and self.config.primary is not self.primary:
+            await self._rehearse("rearm", self.config.primary)
         self.in_progress = True
         try:
             latch.clear(self._latch)
             self._remember(rollback.rearmed(self.state, self.clock()))
             told = await self._tell(self.config.primary)
+        except UnderstudyError as error:
+            if self.held() is not None:
+                raise  # the latch could not be cleared: it is still in force
+            told = {
+                "primary": self.config.primary.value,
+                "relay": f"does not answer, and is told as soon as it does ({error})",
+            }
         finally:
             self.in_progress = False
         return {"released": held.reason, **told}
+
+    async def _rehearse(self, order: str, to: Leg) -> None:
+        """Have an engine answer a real question before callers depend on it.
+
+        Raises:
+            UnderstudyError: it does not, or another switch came between.
+        """
+        before = self.held()
+        engine = roster.engines(self.config)[to]
+        try:
+            answers = await probe(engine.address, engine.model, timeout_s=PROBE_S)
+            why = "it answers without text"
+        except UnderstudyError as error:
+            answers, why = False, str(error)
+        if not answers:
+            raise UnderstudyError(
+                f"{order}: the {to} does not answer, so callers would get errors: {why}; "
+                "start it, or say --force to make it the primary all the same"
+            )
+        if self.in_progress or self.held() != before:
+            raise UnderstudyError(
+                f"{order}: another switch came between: look at the status, and say it again"
+            )
 
     async def _move(self, to: Leg, reason: str, alerts: tuple[str, ...]) -> dict[str, Any]:
         self.in_progress = True

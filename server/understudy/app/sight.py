@@ -7,6 +7,7 @@ from typing import Any
 from understudy import __version__
 from understudy.alert import Alert, Blindness, Health
 from understudy.alert import State as Alerting
+from understudy.app.pulse import Pulse
 from understudy.app.roster import Member
 from understudy.drift.verdict import Verdict
 from understudy.pair import Leg
@@ -97,6 +98,7 @@ def health(
     analyzers: int,
     watermark_age_s: float | None,
     baseline_error: str | None,
+    pulse: Pulse,
     capture_error: str | None,
     blocked: tuple[str, ...],
     allow_equal: bool,
@@ -127,6 +129,9 @@ def health(
         baseline_reachable=None if baseline_error is None else not baseline_error,
         baseline_address=baseline.address,
         baseline_error=baseline_error or "",
+        primary=pulse.leg.value,
+        primary_silent_s=pulse.silent_s,
+        primary_error=pulse.error,
         capture_running=None if capture_error is None else not capture_error,
         capture_error=capture_error or "",
         rollback_blocked=blocked,

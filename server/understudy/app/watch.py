@@ -9,6 +9,7 @@ from typing import Any
 from understudy.app import roster
 from understudy.app.pilot import Pilot
 from understudy.app.process import RECORD
+from understudy.app.pulse import Pulse
 from understudy.app.troubles import Troubles
 from understudy.config import Config, Engine
 from understudy.errors import UnderstudyError
@@ -19,6 +20,9 @@ log = logging.getLogger(__name__)
 
 RELAY_S = 1.0
 """How often the relay is asked."""
+
+UNREADY_S = 3.0
+"""A primary that has not answered for this long makes us unready."""
 
 
 class Watch:
@@ -38,6 +42,7 @@ class Watch:
         self._replaced = replaced
         self._socket = Path(config.run_dir) / "relay.sock"
         self._record = Path(config.state_dir) / RECORD
+        self.pulse = Pulse(lambda: (pilot.primary, roster.engines(config)[pilot.primary].address))
         self.relay: Mapping[str, Any] = {}
         """The relay's own status; empty when it does not answer."""
         self.baseline_error: str | None = None
@@ -92,9 +97,13 @@ class Watch:
             await asyncio.to_thread(roster.write, self._record, dict(self._pilot.roster))
 
     def ready(self) -> tuple[bool, str]:
-        """Ready = a relay takes calls for the primary. The shadow never counts."""
+        """Ready = a relay takes calls for a primary that is there. The shadow never counts."""
         if not self.relay and self._config.listen:
             return False, "no relay answers"
-        if self._pilot.primary is Leg.BASELINE and self.baseline_error:
-            return False, f"baseline: {self.baseline_error}"
+        silent = self.pulse.silent_s
+        if silent is not None and silent >= UNREADY_S:
+            return (
+                False,
+                f"the primary ({self.pulse.leg}) has not answered for {silent:.0f} s: {self.pulse.error}",
+            )
         return True, f"serving from {self._pilot.primary}"
