@@ -295,3 +295,20 @@ def test_a_near_null_quantization_shows_its_known_agreement_and_no_breach(tmp_pa
         breached = {cell.slice for cell in drilled.cells if cell.state == State.BREACH}
         assert f"category={category}" in breached
         assert not breached - {"all", f"category={category}"}
+
+
+def test_the_counts_of_cells_add_up_and_unjudged_ones_are_said_with_their_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [row(n, '{"a": 1}', '{"a": 2}', control='{"a": 1}') for n in range(80)]
+    told = tmp_path / "tolerances.toml"
+    told.write_text("[metrics]\nformat = { tau = 0.02, judged = false }\n")
+    assert run([lines(tmp_path / "pairs.jsonl", rows)], tmp_path / "out", settings=FEW, tolerances=told) == 0
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert sum(summary["counts"].values()) == len(summary["cells"])
+    assert summary["counts"]["shown, not judged"] > 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert f"{len(summary['cells'])} cells: " in printed
+    assert "shown, not judged (" in printed and "format: judged = false in the tolerances)" in printed
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "shown, not judged, because the tolerances say <code>judged = false</code>" in page

@@ -96,6 +96,7 @@ def show(result: Result, console: "Console", out: Path) -> None:
     console.print(table)
     if len(cells) > ROWS:
         console.print(f"... and {len(cells) - ROWS} more cells in the report", style="dim")
+    console.print(result.tally(), markup=False)
     told = ", ".join(f"{mark} {state.words}" for state, mark in SYMBOL.items())
     console.print(
         f"{told}; effect in points, positive = the candidate is worse; tau = the tolerance; seen = the "

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from understudy.drift.verdict import Change, Verdict
-from understudy.report import CellReport, Mean, ReportData, State, Worst
+from understudy.report import SHOWN, CellReport, Mean, ReportData, State, Worst
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,22 @@ class Result:
                 shares["flips"] = round(1.0 - shares["task"], 6)
         return made
 
+    def counts(self) -> dict[str, int]:
+        """Cells by their verdict as a person says it, those shown and not judged too: they add up."""
+        made = {state.words: 0 for state in State} | {SHOWN: 0}
+        for cell in self.cells:
+            made[cell.words] += 1
+        return made
+
+    def tally(self) -> str:
+        """The same as a sentence, with the reason why some are not judged."""
+        counts = {words: count for words, count in self.counts().items() if count}
+        shown = sorted({cell.metric for cell in self.cells if not cell.judged})
+        said = ", ".join(f"{count:,} {words}" for words, count in counts.items())
+        if not shown:
+            return f"{len(self.cells):,} cells: {said}."
+        return f"{len(self.cells):,} cells: {said} ({', '.join(shown)}: judged = false in the tolerances)."
+
     def summary(self) -> dict[str, Any]:
         """summary.json, and what `--json` prints."""
         return {
@@ -44,6 +60,7 @@ class Result:
             "headline": self.headline,
             "pairs": self.pairs,
             "votes": self.votes,
+            "counts": self.counts(),
             "breaches": [
                 {
                     "slice": cell.slice,
@@ -90,14 +107,12 @@ class Result:
 
     def report(self, title: str) -> ReportData:
         """The page's contents."""
-        breached = sum(cell.state == State.BREACH for cell in self.cells)
-        within = sum(cell.state == State.WITHIN for cell in self.cells)
         facts = [
             ("pairs", f"{self.pairs:,}"),
             ("votes", f"{self.votes:,}"),
             ("cells", f"{len(self.cells):,}"),
         ]
-        facts += [("breaches", str(breached)), ("within tolerance", str(within))]
+        facts += [(words, f"{count:,}") for words, count in self.counts().items() if count]
         agreed = self.agreement().get("all", {})
         if "exact" in agreed:
             facts.append(("identical replies", f"{100 * agreed['exact']:.1f} %"))

@@ -196,7 +196,7 @@ def _cells(voted: list[Mapping[str, Any]], same: Mapping[str, str], room: int, n
         Column("verdict", no_wrap=True),
         Column("votes", justify="right"),
         Column("effect", justify="right"),
-        Column("proof" if narrow else "evidence", justify="right" if narrow else "left", ratio=1),
+        Column("evidence", justify="right" if narrow else "left", ratio=1),
         box=None,
         padding=(0, 1, 0, 0),
         pad_edge=False,
@@ -220,7 +220,7 @@ def _cells(voted: list[Mapping[str, Any]], same: Mapping[str, str], room: int, n
             ),
             str(one["votes"]),
             f"{one['effect']:+.3f}",
-            f"{filled:.0%}" if narrow else ProgressBar(1.0, filled),
+            f"{int(100 * filled)} %" if narrow else ProgressBar(1.0, filled),
         )
     lines: list[RenderableType] = [table]
     shown = {one["slice"] for one in told[:room]}

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+SHOWN = "shown, not judged"
+"""What a person reads of a cell that the tolerances never judge."""
+
 
 class State(StrEnum):
     """The verdict of a cell, or of the whole run."""
@@ -52,7 +55,7 @@ class CellReport:
     @property
     def words(self) -> str:
         """The verdict as a person says it."""
-        return self.state.words if self.judged else "shown, not judged"
+        return self.state.words if self.judged else SHOWN
 
 
 @dataclass(frozen=True, slots=True)

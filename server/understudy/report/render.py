@@ -80,6 +80,7 @@ def render(data: ReportData) -> str:
         metrics=metrics,
         grid={(cell.slice, cell.metric): cell for cell in cells},
         counts={state: sum(cell.state == state and cell.judged for cell in cells) for state in State},
+        shown=sum(not cell.judged for cell in cells),
         forest=plot.forest([cell for cell in cells if cell.votes][:FOREST]),
         forest_limit=FOREST,
         breach=plot.evidence(moving, 1),
