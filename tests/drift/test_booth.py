@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from understudy.drift.bet import STEPS
 from understudy.drift.booth import Booth, Tally, digest, dither
 from understudy.drift.engine import Drift
-from understudy.drift.vote import Resolution, Vote
+from understudy.drift.vote import ALL, EVERY, Resolution, Vote
 
 from tests.drift.streams import LANE, cell, drive, started, tolerances, votes
 
@@ -106,6 +106,23 @@ def test_the_first_admitted_pair_votes_whatever_arrives_first() -> None:
     drive(drift, [late, early, unscored])
     assert cell(drift).effect == -1.0
     assert cell(drift).unscored == pytest.approx(1 / 3)
+
+
+@given(st.integers(0, 50), st.sampled_from([Resolution.SHED, Resolution.LOST]), st.integers(0, 100))
+def test_pairs_known_by_their_number_count_as_their_rows_would(
+    tick: int, outcome: Resolution, count: int
+) -> None:
+    counted, voted = Booth(0.1, 8), Booth(0.1, 8)
+    counted.miss(LANE, tick, outcome, count)
+    voted.add(
+        Vote((tick + 0.5) * 0.1, ALL, EVERY, str(n), lane=LANE, outcome=outcome, pair_id=str(n))
+        for n in range(count)
+    )
+    assert counted.open_ticks == voted.open_ticks == ([tick] if count else [])
+    for booth in (counted, voted):
+        for held in booth.open_ticks:
+            _, channel, number = booth.close(held, KNOWN).total()
+            assert number.tolist() == [count] and len(channel) == 1
 
 
 def test_dither_is_unbiased_and_leaves_binary_differences_exact() -> None:

@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 from tritonclient.grpc import service_pb2 as oracle
 from understudy.codec.kserve import INFER
+from understudy.mirror import Engine, Engines
 from understudy.mirror import Settings as MirrorSettings
+from understudy.observe.process import Process
+from understudy.pair import Category, Request
 from understudy.v1 import pairs_pb2 as pb
 from understudy.wire.copy import Kind
 
 from tests.mirror.double import Double
-from tests.observe.stage import Stage
+from tests.observe.stage import CODEC, Stage
 
 
 @pytest.fixture
@@ -128,6 +131,40 @@ async def test_what_cannot_be_decoded_is_counted_and_the_next_request_is_paired(
     await stage.infer("fine")
     await stage.count(1)
     await stage.until(lambda: dict(stage.controller.ledger.failed) == {"undecodable": 1})
+
+
+@pytest.mark.parametrize("live", ["baseline", "candidate"])
+async def test_a_live_reply_over_its_bound_is_let_go_and_counted(stage: Stage, live: str) -> None:
+    stage.mirror = dataclasses.replace(stage.mirror, reply_bytes=400)
+    engine = stage.baseline if live == "baseline" else stage.candidate
+    engine.words = ("word " * 20,) * 50
+    await stage.start(live)
+    call = stage.stream()
+    await call.write(stage.raw("p", "1"))
+    await stage.until(lambda: dict(stage.controller.ledger.shed) == {"oversize": 1})
+    assert stage.process.mirror.bytes == 0 and not stage.process.mirror.flights
+    # The reply goes on to its end, and the held stream is idle after it.
+    await stage.until(lambda: stage.tee.marks[-1].kind is Kind.IDLE and len(stage.tee.marks) == 3)
+    engine.words = ("short",)
+    await call.write(stage.raw("p", "2"))
+    (pair,) = await stage.count(1)
+    assert (pair.baseline if live == "baseline" else pair.candidate).text == "short"
+    call.cancel()
+
+
+async def test_relays_are_not_let_in_before_the_controller_has_spoken(stage: Stage) -> None:
+    """Until then the mirror is off, and what a relay held for us would be passed over."""
+    engines = Engines(Engine("127.0.0.1:1", "b" * 64), Engine("127.0.0.1:1", "c" * 64))
+    process = Process(stage.settings, (), codecs=(CODEC,), mirror=stage.mirror, engines=engines, boot="b")
+    running = asyncio.ensure_future(process.run())
+    await asyncio.sleep(0.05)
+    assert not process.listening.is_set() and not Path(stage.settings.socket).exists()
+    process.apply(pb.ObserverState(mirror_on=True, primary="baseline"))
+    await asyncio.wait_for(process.listening.wait(), 1)
+    assert process.mirror.on and Path(stage.settings.socket).stat().st_mode & 0o777 == 0o600
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await stage.start()
 
 
 async def test_switching_the_mirror_off_reaches_shadow_calls_within_a_second(stage: Stage) -> None:
@@ -281,3 +318,22 @@ async def test_a_socket_that_speaks_nonsense_is_closed_and_the_observer_lives(st
     writer.close()
     await stage.infer("p")
     await stage.count(1)
+
+
+async def test_a_defect_near_a_prompt_is_logged_by_type_and_place_alone(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Reads:
+        name = "number"
+
+        def categorize(self, request: Request) -> Category | None:
+            return Category(str(int(request.text)), "rule")
+
+    await stage.start()
+    stage.process.observer._categorizers = (Reads(),)
+    await stage.infer("my secret")
+    (pair,) = await stage.count(1)
+    assert pair.request.categories == {}
+    (line,) = [record for record in caplog.records if "categorizer number failed" in record.getMessage()]
+    assert "ValueError at " in line.getMessage()
+    assert line.exc_info is None and "secret" not in line.getMessage()

@@ -2,11 +2,13 @@
 
 import dataclasses
 import logging
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
 from understudy.codec import Arity, Ask, Codec, Seen, Undecodable
+from understudy.errors import traced
 from understudy.exchange import Assembler, Closed, Event, Opened, Received, Side, Unobserved
 from understudy.mirror import Admitted, Facts, Flight, Mirror, Shed, Skip, Skipped, admit, screen
 from understudy.observe.rpc import Rpc
@@ -190,7 +192,9 @@ class Observer:
         """Log the exception being handled, once per kind."""
         if kind not in self._told:
             self._told.add(kind)
-            log.exception("%s failed; further failures of this kind are only counted", kind)
+            error = sys.exception()
+            assert error is not None
+            log.error("%s failed; further failures of this kind are only counted: %s", kind, traced(error))
 
     @contextmanager
     def guarded(self, kind: str) -> Iterator[None]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 
+from understudy.errors import traced
 from understudy.observe.observer import Observer
 from understudy.observe.settings import Settings
 from understudy.pair import Pair
@@ -133,8 +134,8 @@ class Publisher:
             except grpc.aio.AioRpcError as error:
                 if self.connected:
                     log.warning("controller lost, pairs wait: %s", error.details())
-            except Exception:  # a defect of ours: the pairs are kept and sent again
-                log.exception("publishing failed")
+            except Exception as error:  # a defect of ours: the pairs are kept and sent again
+                log.error("publishing failed: %s", traced(error))
             pause_s = RECONNECT_FIRST_S if self.connected else min(pause_s * 2, RECONNECT_LONGEST_S)
             self.connected = False
             await asyncio.sleep(pause_s)
