@@ -20,6 +20,7 @@ from understudy.exchange import (
     Side,
     Unobserved,
 )
+from understudy.wire.copy import End
 
 C, S = Side.CLIENT, Side.SERVER
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -168,6 +169,25 @@ def test_a_lost_connection_ends_what_was_open() -> None:
         (3, -1, "connection"),
     ]
     assert play.open(5) == []
+
+
+@pytest.mark.parametrize(
+    ("end", "by", "says"),
+    [
+        (End.CLIENT_CLOSED, "client", "the client"),
+        (End.CLIENT_RESET, "client", "the client"),
+        (End.SERVER_CLOSED, "server", "the engine closed"),
+        (End.SERVER_RESET, "server", "the engine's connection broke off"),
+        (End.RELAY, "connection", ""),
+        (End.UNKNOWN, "connection", ""),
+    ],
+)
+def test_who_ended_the_connection_has_cut_off_its_calls(end: End, by: str, says: str) -> None:
+    play = Play()
+    play.open()
+    (cut,) = play.assembler.closed(9, end)
+    assert isinstance(cut, Closed) and (cut.status, cut.cancelled_by) == (-1, by)
+    assert cut.error.startswith(says) and bool(cut.error) is bool(says)
 
 
 def test_a_goaway_ends_the_calls_it_refuses() -> None:

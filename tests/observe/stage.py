@@ -153,6 +153,8 @@ class Stage:
             quiet_s=0.2,
         )
         self.mirror = MirrorSettings(methods=(INFER, STREAM), control_share=0)
+        self.front: Callable[[str, str], Any] = Tee
+        """What stands between the callers and the live engine."""
 
     async def start(self, live: str = "baseline") -> "Stage":
         await self.baseline.start()
@@ -168,7 +170,7 @@ class Stage:
         self.task = asyncio.ensure_future(self.process.run())
         await self.process.listening.wait()
         double = self.baseline if live == "baseline" else self.candidate
-        self.tee = Tee(live, double.address)
+        self.tee = self.front(live, double.address)
         await self.tee.start(self.settings.socket)
         await self.until(lambda: self.process.mirror.on or not self.controller.state_now.mirror_on)
         self.channel = grpc.aio.insecure_channel(

@@ -29,37 +29,94 @@ async def load(
             callers.create_task(caller(stage.channel(relay.address)))
 
 
-async def test_an_absent_observer_is_no_concern_of_callers(stage: "Stage") -> None:
-    relay = stage.relay()
-    await load(stage, relay)
-    status = relay.status
-    assert not status["observer_connected"] and status["copied_bytes"] == 0
-    assert status["blind"] == status["accepted"] == 4
-
-
-async def test_connections_from_before_the_observer_came_stay_blind_and_new_ones_are_seen(
+async def test_an_absent_observer_is_no_concern_of_callers_and_its_copy_is_not_kept_for_ever(
     stage: "Stage",
 ) -> None:
+    relay = stage.relay(copy_wait_s=0.2)
+    closing = stage.channel(relay.address)
+    await closing.unary_unary(UNARY)(b"over before it is too late")
+    await closing.close()
+    await load(stage, relay)
+    status = await relay.until(lambda s: s["blind"] == 5)
+    assert status["accepted"] == 5 and status["copied_bytes"] == 0
+    assert status["observer_unsent_bytes"] == status["observer_waiting_connections"] == 0
+    await load(stage, relay, connections=1)
+    observer = await stage.observer()
+    await relay.until(lambda s: s["observer_connected"])
+    assert relay.status["blind"] <= 6 and {r.connection for r in observer.records} <= {6}
+
+
+async def test_what_is_opened_before_the_observer_comes_is_seen_from_its_first_byte(stage: "Stage") -> None:
     relay = stage.relay()
+    closed = stage.channel(relay.address)
+    await closed.unary_unary(UNARY)(b"first")
+    await closed.close()
+    await relay.until(lambda s: s["connections"] == 0)
     old = stage.channel(relay.address)
-    await old.unary_unary(UNARY)(b"unseen")
+    await old.unary_unary(UNARY)(b"second")
+    assert relay.status["observer_waiting_connections"] == 2 and relay.status["copied_bytes"] == 0
     first = await stage.observer()
     await relay.until(lambda s: s["observer_connected"])
     await load(stage, relay, connections=2)
-    await old.unary_unary(UNARY)(b"unseen")
-    assert {record.connection for record in first.records} == {2, 3}
+    await old.unary_unary(UNARY)(b"third")
+    status = await relay.until(lambda s: s["observer_unsent_bytes"] == 0)
+    assert status["connections"] == 3
+    while {record.connection for record in first.records} != {1, 2, 3, 4}:
+        await asyncio.sleep(0.01)
+    assert [kind for n, kind in enumerate(first.kinds(1)) if not n or kind is Kind.CLOSE] == [
+        Kind.OPEN,
+        Kind.CLOSE,
+    ]
+    times = [record.ns for record in first.records if record.connection == 2]
+    assert times == sorted(times) and b"second" in first.bytes_of(2, Kind.CLIENT)
+    copied = sum(len(first.bytes_of(n, kind)) for n in range(1, 5) for kind in (Kind.CLIENT, Kind.SERVER))
+    passed = status["client_bytes"] + status["server_bytes"]
+    # All but the engine's goodbye on the connection that its client ended.
+    assert copied == status["copied_bytes"] and passed - 64 < copied <= passed
+    assert status["blind"] == status["observer_waiting_connections"] == 0
 
-    # The observer dies in the middle and comes back: those it followed are blind from now on, too.
+
+async def test_an_observer_started_again_misses_only_what_its_predecessor_followed(stage: "Stage") -> None:
+    first = await stage.observer()
+    relay = stage.relay()
+    await relay.until(lambda s: s["observer_connected"])
+    old = stage.channel(relay.address)
+    await old.unary_unary(UNARY)(b"seen")
     await first.stop()
     stage.observers.clear()
     await relay.until(lambda s: not s["observer_connected"])
-    assert relay.status["blind"] == 3
+    assert relay.status["blind"] == 1
+    between = stage.channel(relay.address)
+    await between.unary_unary(UNARY)(b"held")
+    await old.unary_unary(UNARY)(b"unseen")
     second = await stage.observer()
     await relay.until(lambda s: s["observer_connected"])
     await old.unary_unary(UNARY)(b"unseen")
     await load(stage, relay, connections=1)
-    assert {record.connection for record in second.records} == {4}
-    assert relay.status["blind"] == 3 and relay.status["observer_connects"] == 2
+    await between.unary_unary(UNARY)(b"on")
+    while b"on" not in second.bytes_of(2, Kind.CLIENT):
+        await asyncio.sleep(0.01)
+    assert {record.connection for record in second.records} == {2, 3}
+    assert second.bytes_of(2, Kind.CLIENT).startswith(boundary.PREFACE)
+    assert relay.status["blind"] == 1 and relay.status["observer_connects"] == 2
+
+
+async def test_what_is_held_for_an_absent_observer_is_bounded_and_beyond_it_blind(stage: "Stage") -> None:
+    relay = stage.relay(copy_soft_bytes=200_000, copy_hard_bytes=300_000)
+    await load(stage, relay, connections=4, calls=20)  # 8 MB both ways
+    status = relay.status
+    assert status["elided_frames"] > 0 and status["observer_unsent_bytes"] < 310_000
+    await load(stage, relay, connections=4, calls=300, size=1)
+    status = relay.status
+    assert status["observer_unsent_bytes"] < 310_000 and status["blind"] > 0
+    observer = await stage.observer()
+    await relay.until(lambda s: s["observer_connected"] and s["observer_unsent_bytes"] == 0)
+    # Those that fell blind were followed up to there, and say so; those opened when all was full say nothing.
+    while [r.kind for r in observer.records].count(Kind.OPEN) < status["observer_waiting_connections"]:
+        await asyncio.sleep(0.01)
+    assert {r.connection for r in observer.records if r.kind is Kind.BLIND}
+    await load(stage, relay, connections=1)
+    assert relay.status["blind"] == status["blind"]
 
 
 async def test_a_hung_observer_costs_bounded_memory_and_no_caller(stage: "Stage") -> None:

@@ -64,7 +64,9 @@ async def test_every_kind_of_call_is_the_same_with_and_without_the_relay(stage: 
     while observer.kinds(1)[-1:] != [Kind.CLOSE]:
         await asyncio.sleep(0.01)
     assert len(observer.bytes_of(1, Kind.CLIENT)) == status["client_bytes"] > 8 * 1024 * 1024
-    assert len(observer.bytes_of(1, Kind.SERVER)) == status["server_bytes"] > 12 * 1024 * 1024
+    # What the engine says to a client that has gone already, a GOAWAY, is not copied.
+    assert 0 <= status["server_bytes"] - len(observer.bytes_of(1, Kind.SERVER)) < 64
+    assert status["server_bytes"] > 12 * 1024 * 1024
     assert observer.bytes_of(1, Kind.CLIENT).startswith(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
     assert observer.records[0].opened == ("candidate", stage.candidate.address)
     assert status["elided_frames"] == status["blind"] == 0

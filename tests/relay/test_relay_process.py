@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import grpc
+import grpc.aio
 import pytest
 from understudy import latch
 from understudy.errors import ConfigError, UnderstudyError
@@ -48,14 +50,15 @@ async def test_a_process_serves_an_inherited_socket_and_drains_on_sigterm(stage:
             [sys.executable, "-c", MAIN, json.dumps(given)], pass_fds=(listening.fileno(),)
         )
         try:
-            # The kernel holds connections until the process is up.
-            channel = stage.channel("{}:{}".format(*listening.getsockname()))
-            assert await channel.unary_unary("/t.T/Unary")(b"x") == b"candidate:x"
+            # The kernel holds connections until the process is up: for a client that waits so long.
+            channel = grpc.aio.insecure_channel("{}:{}".format(*listening.getsockname()))
+            stage.channels.append(channel)
+            assert await channel.unary_unary("/t.T/Unary", None, None)(b"x") == b"candidate:x"
             control = stage.directory / "relay.sock"
             assert stat.S_IMODE(control.stat().st_mode) == 0o600
             status = await asyncio.to_thread(ask, control, op="status")
             assert status["ok"] and status["connections"] == 1 and status["lag_max_s"] < 1
-            call = channel.unary_stream("/t.T/Stream")(b"20 10", metadata=(("delay", "0.02"),))
+            call = channel.unary_stream("/t.T/Stream", None, None)(b"20 10", metadata=(("delay", "0.02"),))
             replies = aiter(call)
             assert await anext(replies)
             process.send_signal(signal.SIGTERM)

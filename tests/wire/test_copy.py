@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from understudy.wire import copy
-from understudy.wire.copy import Kind, Reader, Record
+from understudy.wire.copy import End, Kind, Reader, Record
 
 _ids = st.integers(0, 2**64 - 1)
 _ns = st.integers(-(2**63), 2**63 - 1)
@@ -35,13 +35,17 @@ def test_each_kind_reads_back_its_own_payload() -> None:
         + copy.elided(7, 3, Kind.SERVER, frame)
         + copy.idle(7, 4, 5, 1 << 40)
         + copy.busy(7, 5, 5, (1 << 40) + 1)
+        + copy.closed(7, 6, End.SERVER_RESET)
+        + copy.encode(Kind.CLOSE, 8, 7)
+        + copy.encode(Kind.CLOSE, 9, 8, b"\xff")
     )
-    opened, client, elided, idle, busy = Reader().feed(stream)
+    opened, client, elided, idle, busy, closed, unsaid, unknown = Reader().feed(stream)
     assert opened.opened == ("candidate", "unix:/run/engine.sock")
     assert client == Record(Kind.CLIENT, 7, 2, b"abc")
     assert elided.elided == (Kind.SERVER, frame)
     assert idle.mark == (5, 1 << 40)
     assert busy.mark == (5, (1 << 40) + 1)
+    assert closed.end is End.SERVER_RESET and unsaid.end is unknown.end is End.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -50,7 +54,7 @@ def test_each_kind_reads_back_its_own_payload() -> None:
         copy.HEADER.pack(99, 1, 1, 0),
         copy.HEADER.pack(Kind.CLIENT, 1, 1, copy.MAX_PAYLOAD + 1),
         copy.HEADER.pack(Kind.IDLE, 1, 1, 3),
-        copy.HEADER.pack(Kind.CLOSE, 1, 1, 1),
+        copy.HEADER.pack(Kind.CLOSE, 1, 1, 2),
     ],
 )
 def test_bytes_that_are_no_record_are_refused_before_they_are_buffered(stream: bytes) -> None:

@@ -6,6 +6,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from understudy.exchange.event import Closed, Event, HalfClosed, Message, Opened, Received, Unobserved
+from understudy.wire.copy import End
 from understudy.wire.events import (
     DataElided,
     DataReceived,
@@ -32,6 +33,14 @@ _HTTP_OK: Final = 200
 _UNKNOWN: Final = 2
 _STATUS_OF_HTTP: Final = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14}
 """gRPC's own table (doc/http-grpc-status-mapping.md); everything else is UNKNOWN."""
+
+_ENDED: Final = {
+    End.CLIENT_CLOSED: (Side.CLIENT.value, "the client closed the connection"),
+    End.CLIENT_RESET: (Side.CLIENT.value, "the client's connection broke off"),
+    End.SERVER_CLOSED: (Side.SERVER.value, "the engine closed the connection before the reply was whole"),
+    End.SERVER_RESET: (Side.SERVER.value, "the engine's connection broke off before the reply was whole"),
+}
+"""Who cut off the RPCs that were open at a connection's end, and in what words; nobody, if not named here."""
 
 Metadata = tuple[tuple[str, str], ...]
 
@@ -116,11 +125,12 @@ class Assembler:
         """A DATA frame of `side` with this 9-byte header was left out of the copy: its RPC is unobserved."""
         return self._assemble(self._observer.elided(side, frame_header, ns))
 
-    def closed(self, ns: int) -> list[Event]:
-        """The connection is gone: open RPCs were cut off by it."""
+    def closed(self, ns: int, end: End = End.UNKNOWN) -> list[Event]:
+        """The connection is gone: open RPCs were cut off by whoever ended it."""
+        by, error = _ENDED.get(end, ("connection", ""))
         events: list[Event] = []
         for stream in list(self._rpcs):
-            self._close(stream, NO_STATUS, "", "connection", ns, events)
+            self._close(stream, NO_STATUS, error, by, ns, events)
         self._observer.abandon()
         return events
 

@@ -62,11 +62,12 @@ class Closed:
     status: int
     """gRPC status code; -1 when none was seen (reset, connection lost)."""
     error: str
-    """grpc-message, percent-decoded."""
+    """grpc-message, percent-decoded; without a status, how the connection ended if that ended the RPC."""
     metadata: tuple[tuple[str, str], ...]
     """Response headers followed by trailers."""
     cancelled_by: str
-    """'client', 'server', 'connection' or ''."""
+    """'client' or 'server': who reset the stream or ended the connection; 'connection': the relay ended it, or
+    nobody knows; '' when the RPC ended by a status."""
     ns: int
 
 

@@ -53,7 +53,7 @@ class Settings:
     deadline_max_s: float = 300.0
     """No shadow call takes longer; our own deadline, never the caller's."""
     reply_bytes: int = 8 * 1024 * 1024
-    """A longer shadow reply is cut off and counts as failed."""
+    """A longer shadow reply is cut off and counts as failed; after a longer live reply its request is shed."""
     breaker_failures: int = 5
     """Refused connections in a row after which a leg's calls fail at once."""
     breaker_first_s: float = 0.5

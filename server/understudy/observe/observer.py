@@ -174,6 +174,11 @@ class Observer:
             self._ends.add(upstream)
         return upstream in self._ends
 
+    @property
+    def reply_bytes(self) -> int:
+        """Longest live reply collected, bytes."""
+        return self.mirror.settings.reply_bytes
+
     def fingerprint(self, leg: Leg) -> str:
         """Fingerprint of the engine on that leg."""
         return self.mirror.fingerprints[leg]
@@ -263,7 +268,7 @@ class Channel:
             case Kind.BLIND:
                 events = assembler.blind(record.ns)
             case Kind.CLOSE:
-                events = assembler.closed(record.ns)
+                events = assembler.closed(record.ns, record.end)
         self._events(connection, events)
         if record.kind is Kind.CLOSE:
             del self._connections[number]

@@ -1,6 +1,7 @@
 """The observer process: its sockets, its clock and its end."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import secrets
@@ -27,6 +28,9 @@ from understudy.v1 import pairs_pb2 as pb
 log = logging.getLogger(__name__)
 
 HOUSEKEEPING_S = 0.5
+HEAR_S = 5.0
+"""How long relays wait for the controller's first word. They hold what they copy meanwhile: before that word
+the mirror is off, and what they held would be passed over."""
 
 
 def run(
@@ -85,6 +89,7 @@ class Process:
         )
         self.publisher.observer = self.observer
         self.listening = asyncio.Event()
+        self._told = asyncio.Event()
 
     def apply(self, state: pb.ObserverState) -> None:
         """Obey the controller: the kill switch, the settling time, who is primary, who the engines are."""
@@ -95,23 +100,24 @@ class Process:
         if state.primary in ("baseline", "candidate"):
             self.observer.primary = Leg(state.primary)
         self.mirror.identify(state.fingerprints)
+        self._told.set()
 
     async def run(self) -> None:
-        """Listen for relays, publish to the controller."""
+        """Publish to the controller, and listen for relays as soon as it has spoken."""
         path = Path(self.settings.socket)
         path.unlink(missing_ok=True)
-        old = os.umask(0o177)
-        try:
-            server = await asyncio.get_running_loop().create_unix_server(self._accept, str(path))
-        finally:
-            os.umask(old)
+        server: asyncio.Server | None = None
         try:
             async with self._ingesting(), asyncio.TaskGroup() as group:
-                self.listening.set()
                 group.create_task(self.publisher.run())
                 group.create_task(self._keep_house())
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._told.wait(), HEAR_S)
+                server = await self._listen(path)
+                self.listening.set()
         finally:
-            server.close()
+            if server is not None:
+                server.close()
             for relay in list(self.observer.channels):
                 relay.closed()
             await self.mirror.close()
@@ -131,6 +137,14 @@ class Process:
                 yield
             finally:  # before its streams end: callers did not cancel what was in flight
                 copies.closed()
+
+    async def _listen(self, path: Path) -> asyncio.Server:
+        """Listen on a socket that is private from its first moment on."""
+        old = os.umask(0o177)
+        try:
+            return await asyncio.get_running_loop().create_unix_server(self._accept, str(path))
+        finally:
+            os.umask(old)
 
     def _accept(self) -> "_Relay":
         return _Relay(self.observer)

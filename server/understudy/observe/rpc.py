@@ -30,6 +30,11 @@ class Live:
 class Home(Protocol):
     """What an RPC needs of the observer."""
 
+    @property
+    def reply_bytes(self) -> int:
+        """Longest live reply collected, bytes."""
+        ...
+
     def consider(self, rpc: "Rpc", ask: Ask, ns: int) -> Flight | None:
         """Admit a request or count why not."""
         ...
@@ -120,6 +125,9 @@ class Rpc:
             before = live.reader.size
             live.reader.feed(chunk, message.ns - live.sent_ns)
             live.flight.hold(live.reader.size - before)
+            if live.reader.size > self._home.reply_bytes:
+                live.flight.resolve(Outcome.SHED, Reason.OVERSIZE)
+                live.flight = live.reader = None  # what was collected is let go; the call is followed on
         if chunk.final:
             self._home.marks_ends(self.opened.upstream, learn=True)
         if chunk.final or chunk.error:
@@ -130,9 +138,9 @@ class Rpc:
         status, error, by = event.status, event.error, ""
         if status < 0:
             if event.cancelled_by == "server":
-                status, error = UNAVAILABLE, "the engine reset the stream"
-            else:  # a connection cut off looks the same whoever cut it: censored, so that no leg is blamed
-                status, by = 0, "client"
+                status, error = UNAVAILABLE, error or "the engine reset the stream"
+            else:  # the caller left, or the relay cut it off, or nobody knows: censored, no leg is blamed
+                status, error, by = 0, "", "client"
         for key in self._calls.open:
             self._calls.end(key)
             self._end(key, event.ns, status=status, error=error, cancelled_by=by)

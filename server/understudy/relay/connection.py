@@ -1,34 +1,26 @@
-"""One client connection and its upstream connection: bytes both ways, their copy, and the end of both.
+"""One client connection and its upstream connection: bytes both ways, and the end of both.
 
 While nothing is wrong and no switch is on, a chunk is fed to the boundary tracker, written to the other side
 and copied, and that is all. Chunks are taken apart (`_shape`) in two cases: the observer is behind, so that
-DATA payloads are left out of the *copy*; or the connection is told to go (`depart`), so that frames of the
-relay's own are put between the peers' frames, and frames of streams it has ended are kept back.
+DATA payloads are left out of the *copy* (`Copying`); or the connection is told to go (`Leaving`), so that
+frames of the relay's own are put between the peers' frames, and frames of streams it has ended are kept back.
+Of its own frames the copy has those towards the upstream alone: a stream that the relay ends is cancelled, as
+its client might have done, and the engine did not fail.
 """
 
 import asyncio
 import socket
 import struct
-import time
 from typing import Protocol
 
-from understudy.relay import frames
+from understudy.relay.copying import Copying
 from understudy.relay.counts import Counts, Departure
+from understudy.relay.leaving import Leaving
 from understudy.relay.settings import Settings
 from understudy.relay.tap import Tap
 from understudy.relay.way import Way
-from understudy.wire import boundary
-from understudy.wire.boundary import Frame, Piece, Streams
-from understudy.wire.copy import Kind, Record
-
-MESSAGE = "understudy: the primary engine was switched, try again"
-"""What callers of a held stream are told when the relay ends it."""
-
-_QUIET_S = 1.0
-"""A stream without any request yet counts as idle only after this: its first message may be on the way."""
-
-_RECORD = 31
-"""Bytes of an ELIDED record: a DATA frame no longer than this is copied, being cheaper."""
+from understudy.wire.boundary import Streams
+from understudy.wire.copy import End, Kind, Record
 
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER that turns a close into a reset."""
@@ -53,23 +45,16 @@ class Connection:
 
     __slots__ = (
         "_abort_at",
-        "_acknowledged",
-        "_announced",
         "_closing",
-        "_elided",
-        "_ended",
-        "_goaway_due",
         "_home",
-        "_mark",
         "client",
         "copying",
-        "departure",
+        "leaving",
         "leg",
         "number",
         "opaque",
         "server",
         "streams",
-        "switched_ns",
     )
 
     def __init__(self, home: Home, number: int) -> None:
@@ -82,17 +67,9 @@ class Connection:
         self.server = Way(Kind.SERVER)
         self.streams = Streams()
         self.opaque = False
-        self.copying = False
-        self.departure: Departure | None = None
-        """The order to go, once there was one."""
-        self.switched_ns = 0
-        """Wall clock when the client was known to have seen the GOAWAY; 0 before."""
-        self._announced = False
-        self._elided: set[int] = set()
-        self._ended: set[int] = set()
-        self._goaway_due = False
-        self._acknowledged = False
-        self._mark = b""
+        self.copying = Copying(home.tap, home.counts, number)
+        self.leaving: Leaving | None = None
+        """Set once it was told to go."""
         self._closing = False
         self._abort_at = 0.0
 
@@ -108,12 +85,7 @@ class Connection:
         self.leg = leg
         transport.set_write_buffer_limits(high=self._home.settings.buffer_bytes)
         self.server.source = self.client.sink = transport
-        tap = self._home.tap
-        if tap.connected and tap.unsent <= tap.hard:
-            tap.record(Kind.OPEN, self.number, f"{leg}\n{address}".encode())
-            self.copying = self._announced = True
-        else:
-            self._home.counts.blind += 1
+        self.copying.begin(leg, address)
         for way in (self.client, self.server):
             early, way.early = way.early, b""
             if early:
@@ -128,32 +100,37 @@ class Connection:
         if not self.leg:
             way.early += data
             return
-        home = self._home
+        home, copying = self._home, self.copying
         if way.kind is Kind.CLIENT:
             home.counts.client_bytes += len(data)
         else:
             home.counts.server_bytes += len(data)
         tap = home.tap
         if (
-            self.departure is not None
-            or self._elided
+            self.leaving is not None
+            or copying.elided
             or way.bent
-            or (self.copying and tap.unsent + len(data) > tap.soft)
+            or (copying.on and tap.unsent + len(data) > tap.soft)
         ):
             self._shape(way, data)
         else:
             way.tracker.feed(data, self.streams)
             way.send(data)
-            if self.copying and not tap.copy(way.kind, self.number, data):
-                self._blind()
+            if copying.on and not tap.copy(way.kind, self.number, data):
+                copying.blind()
         if way.tracker.opaque and not self.opaque:
             self._not_http2(way)
 
     def over(self, way: Way) -> None:
-        """One side has said that it sends nothing more; the other may still."""
+        """One side has said that it sends nothing more; the other may still.
+
+        The copy ends here: what the other side says now, resets perhaps, is but its answer to this. No gRPC
+        client waits for replies on a connection that it has ended.
+        """
         way.over = True
         if not self.leg:
             return
+        self.copying.end(End.CLIENT_CLOSED if way is self.client else End.SERVER_CLOSED)
         if way.tracker.held:
             way.send(way.tracker.release())
         way.finish()
@@ -169,10 +146,11 @@ class Connection:
         way.source = other.sink = None
         if error is not None and not self._closing:
             self._home.counts.resets += 1
+        if way is self.client:
+            self.copying.end(End.CLIENT_RESET if error else End.CLIENT_CLOSED)
+        else:
+            self.copying.end(End.SERVER_RESET if error else End.SERVER_CLOSED)
         if other.source is None:
-            if self._announced:
-                self._home.tap.record(Kind.CLOSE, self.number)
-            self._announced = self.copying = False
             self._home.forget(self)
         elif error is not None and not other.source.get_write_buffer_size():
             self._closing = True
@@ -184,6 +162,7 @@ class Connection:
 
     def close(self) -> None:
         """Close both sides once what is buffered has been sent, or the linger time is over."""
+        self.copying.end(End.RELAY)
         self._closing = True
         self._linger()
         for way in (self.client, self.server):
@@ -197,6 +176,7 @@ class Connection:
 
     def abort(self) -> None:
         """Close both sides at once."""
+        self.copying.end(End.RELAY)
         self._closing = True
         for way in (self.client, self.server):
             if way.source is not None:
@@ -206,14 +186,7 @@ class Connection:
         """The opposite direction."""
         return self.server if way is self.client else self.client
 
-    # ---- the copy
-
-    def unwatched(self) -> None:
-        """The observer is gone: this connection is not copied any more, not even to the next one."""
-        self._announced = False
-        if self.copying:
-            self.copying = False
-            self._home.counts.blind += 1
+    # ---- what the observer says, and what is no HTTP/2
 
     def marked(self, record: Record) -> None:
         """The observer says that a stream has, or has not, a request in flight."""
@@ -221,25 +194,17 @@ class Connection:
         stream = self.streams.open.get(number)
         if stream is not None:
             stream.idle_at = count if record.kind is Kind.IDLE else -1
-            if self.departure is not None:
+            if self.leaving is not None:
                 self.sweep(self._now())
-
-    def _blind(self) -> None:
-        self.copying = False
-        self._elided.clear()
-        self._home.counts.blind += 1
-        self._home.tap.record(Kind.BLIND, self.number)
 
     def _not_http2(self, way: Way) -> None:
         """From here on bytes pass uncounted; what was copied so far shows the observer why."""
         self.opaque = True
         self._home.counts.opaque += 1
-        if self.copying and way.tracker.ready:
-            self._blind()
-        self.copying = False
+        self.copying.refuse(way.tracker.ready)
         other = self.other(way)
         other.send(other.tracker.release())
-        if self._ended:
+        if self.leaving is not None and self.leaving.ended:
             # Frames were being kept back: without boundaries there is no telling which.
             self.abort()
 
@@ -247,10 +212,10 @@ class Connection:
 
     def depart(self, departure: Departure) -> None:
         """Tell the client to finish its streams and reconnect."""
-        if self.departure is None:
-            self._goaway_due = True
-            self._mark = b"us" + (self.number & 0xFFFF_FFFF_FFFF).to_bytes(6)
-        self.departure = departure
+        if self.leaving is None:
+            ways = self.client, self.server
+            self.leaving = Leaving(self.number, *ways, self.streams, self._home.counts, departure)
+        self.leaving.departure = departure
         departure.connections += 1
         self._home.watch(self)
         self._flush(self.server)
@@ -261,62 +226,38 @@ class Connection:
         if self._abort_at and now >= self._abort_at:
             self.abort()
             return
-        departure = self.departure
-        if departure is None or self._closing or self._abort_at:
+        leaving = self.leaving
+        if leaving is None or self._closing or self._abort_at:
             return
-        late = now >= departure.deadline
-        if not self._goaway_due:
-            for number, stream in list(self.streams.open.items()):
-                stream.opened = stream.opened or now
-                quiet = stream.client_bytes > 0 or now - stream.opened >= _QUIET_S
-                if stream.idle_at == stream.client_bytes and not stream.client_ended and quiet:
-                    departure.ended_idle += 1
-                    self._home.counts.ended_idle += 1
-                elif late:
-                    departure.truncated += 1
-                    self._home.counts.truncated += 1
-                else:
-                    continue
-                self._end(number, stream.answered)
+        leaving.end_streams(now)
         self._flush(self.server)
         self._flush(self.client)
-        if late and (self.opaque or self._goaway_due or self.server.pending):
-            # There is no boundary to say anything at: what is still open ends with the connection.
-            departure.truncated += len(self.streams.open)
-            self._home.counts.truncated += len(self.streams.open)
+        if leaving.stuck(now, self.opaque):
             self.close()
-        elif (late or self._acknowledged) and not self.streams.open and self.server.tracker.clean:
+        elif leaving.done(now):
             # All is said: the client closes, which a FIN hurries, and nothing it sent meanwhile is answered
             # with a reset that could overtake the last bytes.
+            self.copying.end(End.RELAY)
             self.server.finish()
             self._linger()
 
-    def _end(self, number: int, answered: bool) -> None:
-        """End one stream towards both sides, each at its next frame boundary."""
-        del self.streams.open[number]
-        self._ended.add(number)
-        self.server.pending += frames.trailers(number, answered, MESSAGE)
-        # As gRPC servers do when the client has not half-closed: it need not send anything more.
-        self.server.pending += frames.reset(number, frames.NO_ERROR)
-        self.client.pending += frames.reset(number, frames.CANCEL)
-
     def _shape(self, way: Way, data: bytes) -> None:
         """Pass a chunk frame by frame."""
-        tap = self._home.tap
+        tap, copying, leaving = self._home.tap, self.copying, self.leaving
         out: list[bytes] = []
         copy: list[bytes] = []
         unsent = tap.unsent
         for piece in way.tracker.split(data, self.streams):
-            if piece.clean and (own := self._own(way)):
+            if leaving is not None and piece.clean and (own := leaving.own(way)):
                 out.append(own)
-                if way is self.server:
+                if way is self.client:
                     copy.append(own)
             if piece.frame is not None:
-                way.swallowing = self.departure is not None and self._keep_back(way, piece, piece.frame)
-                way.eliding = not way.swallowing and self._elide(way, piece.frame, unsent)
+                way.swallowing = leaving is not None and leaving.keeps_back(way, piece, piece.frame)
+                way.eliding = not way.swallowing and copying.elides(piece.frame, unsent)
                 if way.eliding:
-                    self._copy(way, copy)
-                    tap.record(Kind.ELIDED, self.number, bytes((way.kind,)) + piece.data[:9])
+                    copying.run(way.kind, copy)
+                    copying.elide(way, piece.data[:9])
                     unsent = tap.unsent
             if way.swallowing:
                 continue
@@ -324,72 +265,27 @@ class Connection:
             if not way.eliding:
                 copy.append(piece.data)
                 unsent += len(piece.data)
-        if way.tracker.clean and (own := self._own(way)):
+        if leaving is not None and way.tracker.clean and (own := leaving.own(way)):
             out.append(own)
-            if way is self.server:
+            if way is self.client:
                 copy.append(own)
         way.send(b"".join(out))
-        self._copy(way, copy)
-        if self._elided:
-            self._elided.intersection_update(self.streams.open)
+        copying.run(way.kind, copy)
+        if copying.elided:
+            copying.elided.intersection_update(self.streams.open)
         if not way.tracker.left:
             way.eliding = way.swallowing = False
-        if self.departure is not None:
+        if leaving is not None:
             self._flush(self.other(way))
-            if not self.streams.open or self._goaway_due:
+            if not self.streams.open or not leaving.told:
                 self.sweep(self._now())
-
-    def _copy(self, way: Way, run: list[bytes]) -> None:
-        if run and self.copying and not self._home.tap.copy(way.kind, self.number, b"".join(run)):
-            self._blind()
-        run.clear()
-
-    def _elide(self, way: Way, frame: Frame, unsent: int) -> bool:
-        """Whether this frame is left out of the copy: its stream lost one, or the observer is behind."""
-        if frame.kind != boundary.DATA or not self.copying or frame.length + 9 <= _RECORD:
-            return False
-        if frame.stream not in self._elided:
-            if unsent + 9 + frame.length <= self._home.tap.soft:
-                return False
-            self._elided.add(frame.stream)
-            self._home.counts.elided_streams += 1
-        self._home.counts.elided_frames += 1
-        return True
-
-    def _keep_back(self, way: Way, piece: Piece, frame: Frame) -> bool:
-        """Whether this frame goes no further: the answer to our PING, or part of a stream we have ended."""
-        if frame.kind == boundary.PING:
-            if way is self.client and frame.flags & boundary.ACK and piece.data[9:17] == self._mark:
-                self._acknowledged = True
-                self.switched_ns = time.time_ns()
-                if self.departure is not None:
-                    self.departure.acknowledged += 1
-                    self.departure.switched_ns = self.switched_ns
-                return True
-            return False
-        if frame.stream not in self._ended:
-            return False
-        if frame.kind == boundary.DATA and frame.length:
-            # Its sender has spent connection-level flow control on it that nobody else gives back.
-            self.other(way).pending += frames.window(frame.length)
-        # Header blocks pass whatever becomes of them: HPACK must stay in step.
-        return frame.kind not in (boundary.HEADERS, boundary.CONTINUATION, boundary.PUSH_PROMISE)
-
-    def _own(self, way: Way) -> bytes:
-        """The frames to put in at this boundary."""
-        own = way.pending
-        way.pending = b""
-        if way is self.server and self._goaway_due:
-            self._goaway_due = False
-            own = frames.goaway(way.tracker.goaway) + frames.ping(self._mark) + own
-        return own
 
     def _flush(self, way: Way) -> None:
         """Send frames of our own now, if the direction is at a boundary; else they go with its next chunk."""
-        if way.tracker.clean and (own := self._own(way)):
+        if self.leaving is not None and way.tracker.clean and (own := self.leaving.own(way)):
             way.send(own)
-            if way is self.server:
-                self._copy(way, [own])
+            if way is self.client:
+                self.copying.chunk(way.kind, own)
 
     def _linger(self) -> None:
         """Whatever happens, be gone after the linger time."""

@@ -37,6 +37,9 @@ class Settings:
     """Unsent bytes to the observer above which DATA payloads are left out of the copy."""
     copy_hard_bytes: int = 64 * 1024 * 1024
     """Unsent bytes to the observer above which a connection is no longer copied at all."""
+    copy_wait_s: float = 30.0
+    """How long the copy of a connection opened while the observer is away is held for it, seconds; then that
+    connection is not copied at all."""
     reconnect_max_s: float = 1.0
     """Longest pause between attempts to reach the observer, seconds."""
     max_connections: int = 10_000
@@ -47,7 +50,7 @@ class Settings:
     def __post_init__(self) -> None:
         if self.primary not in ("baseline", "candidate"):
             raise ConfigError(f"relay.primary: {self.primary!r} is neither baseline nor candidate: name one")
-        for name in ("drain_max_s", "connect_timeout_s", "linger_s", "reconnect_max_s"):
+        for name in ("drain_max_s", "connect_timeout_s", "linger_s", "copy_wait_s", "reconnect_max_s"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"relay.{name}: {getattr(self, name)} is not above 0: give seconds")
         for name in ("buffer_bytes", "copy_soft_bytes", "max_connections", "backlog"):

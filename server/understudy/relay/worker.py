@@ -51,6 +51,8 @@ class Relay:
         self._done = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._tasks: asyncio.TaskGroup | None = None
+        self._early: list[Connection] = []
+        """Accepted before the tasks were: between the listening socket's start and the control socket's."""
 
     async def serve(self, *, signals: bool = False, collect: bool = False) -> None:
         """Serve until drained or stopped.
@@ -80,6 +82,9 @@ class Relay:
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
+                for connection in self._early:
+                    tasks.create_task(self._dial(connection))
+                self._early.clear()
                 background = [tasks.create_task(self.tap.run()), tasks.create_task(self._tick(collect))]
                 await self._done.wait()
                 self._server.close()
@@ -151,6 +156,7 @@ class Relay:
             "observer_connected": self.tap.connected,
             "observer_connects": self.tap.connects,
             "observer_unsent_bytes": self.tap.unsent,
+            "observer_waiting_connections": self.tap.held,
             "copied_bytes": self.tap.copied_bytes,
             "lag_max_s": lags[-1] if lags else 0.0,
             "lag_p99_s": lags[len(lags) * 99 // 100] if lags else 0.0,
@@ -160,7 +166,9 @@ class Relay:
                 "to": last.to,
                 "ns": last.ns,
                 "connections": last.connections,
-                "remaining": sum(c.departure is last for c in self._watched),
+                "remaining": sum(
+                    c.leaving is not None and c.leaving.departure is last for c in self._watched
+                ),
                 "acknowledged": last.acknowledged,
                 "switched_ns": last.switched_ns,
                 "ended_idle": last.ended_idle,
@@ -204,13 +212,16 @@ class Relay:
         """A client has connected."""
         connection.accepted(transport)
         self._connections[connection.number] = connection
-        if self._draining or len(self._connections) > self.settings.max_connections or self._tasks is None:
+        if self._draining or len(self._connections) > self.settings.max_connections:
             self.counts.refused += 1
             connection.close()
             return
         self.counts.accepted += 1
         keep_alive(transport)
-        self._tasks.create_task(self._dial(connection))
+        if self._tasks is None:
+            self._early.append(connection)
+        else:
+            self._tasks.create_task(self._dial(connection))
 
     async def _dial(self, connection: Connection) -> None:
         """Reach the primary for a client; again, if the primary was switched meanwhile."""
@@ -262,8 +273,18 @@ class Relay:
             connection.marked(record)
 
     def _unwatched(self) -> None:
+        """The observer is gone: what it followed is blind, even to the next one."""
         for connection in self._connections.values():
-            connection.unwatched()
+            connection.copying.lost()
+
+    def _expire(self, now: float) -> None:
+        """What has waited too long for an observer is blind from now on."""
+        for number in self.tap.expire(now):
+            connection = self._connections.get(number)
+            if connection is not None:
+                connection.copying.lost()
+            else:
+                self.counts.blind += 1
 
     def _signalled(self) -> None:
         if self._draining:
@@ -286,6 +307,7 @@ class Relay:
             turns += 1
             for connection in list(self._watched):
                 connection.sweep(now)
+            self._expire(now)
             if collect and turns % 20 == 0:
                 total = self.counts.client_bytes + self.counts.server_bytes
                 waiting = gc.get_count()[0]

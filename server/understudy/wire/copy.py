@@ -4,7 +4,7 @@ A record is a header `!BQqI` (kind, connection id, wall clock ns, payload length
 one connection come in the relay's read order: OPEN, then CLIENT, SERVER and ELIDED, at most one BLIND, and
 CLOSE. CLIENT and SERVER records hold what passed towards the upstream and towards the client, cut anywhere.
 An ELIDED record always comes at a frame boundary of its direction, in place of one whole DATA frame, header
-and payload.
+and payload. CLOSE says who ended the connection, so that an engine that died is told from a caller who left.
 
 The observer answers on the same socket with IDLE and BUSY. Both count the client's DATA payload bytes of a
 stream from its start, as flow control does (RFC 9113 section 6.9.1): padding and elided frames included.
@@ -25,6 +25,22 @@ MAX_PAYLOAD: Final = 16 * 1024 * 1024
 """Longest payload a reader accepts, bytes; the relay's chunks are far shorter."""
 
 
+class End(IntEnum):
+    """Who ended a connection first, and how: the payload of CLOSE, one byte."""
+
+    UNKNOWN = 0
+    CLIENT_CLOSED = 1
+    """FIN: the client ended its direction."""
+    CLIENT_RESET = 2
+    """The client's side broke off: a reset, or it vanished."""
+    SERVER_CLOSED = 3
+    """FIN: the upstream ended its direction."""
+    SERVER_RESET = 4
+    """The upstream's side broke off: a reset, or it vanished."""
+    RELAY = 5
+    """The relay's own decision: a switch's limit, a drain, its stop."""
+
+
 class Kind(IntEnum):
     """What a record says."""
 
@@ -35,7 +51,7 @@ class Kind(IntEnum):
     SERVER = 3
     """Bytes from the upstream to the client."""
     CLOSE = 4
-    """The connection is gone; no payload."""
+    """The connection ends, nothing of it follows; payload: an `End`, one byte."""
     ELIDED = 5
     """A DATA frame was left out of the copy; payload: direction (CLIENT or SERVER), its 9-byte header."""
     BLIND = 6
@@ -69,6 +85,11 @@ class Record:
         return Kind(self.payload[0]), self.payload[1:]
 
     @property
+    def end(self) -> End:
+        """CLOSE: who ended the connection, and how; UNKNOWN when it is not said, or not in words known here."""
+        return End(self.payload[0]) if self.payload and self.payload[0] in _ENDS else End.UNKNOWN
+
+    @property
     def mark(self) -> tuple[int, int]:
         """IDLE and BUSY: stream id and client DATA payload bytes."""
         stream, count = MARK.unpack(self.payload)
@@ -99,6 +120,11 @@ def elided(connection: int, ns: int, direction: Kind, frame: bytes) -> bytes:
     return encode(Kind.ELIDED, connection, ns, bytes((direction,)) + frame)
 
 
+def closed(connection: int, ns: int, end: End) -> bytes:
+    """A CLOSE record."""
+    return encode(Kind.CLOSE, connection, ns, bytes((end,)))
+
+
 def idle(connection: int, ns: int, stream: int, count: int) -> bytes:
     """An IDLE record: no request in flight on the stream as of `count` client DATA payload bytes."""
     return encode(Kind.IDLE, connection, ns, MARK.pack(stream, count))
@@ -109,7 +135,8 @@ def busy(connection: int, ns: int, stream: int, count: int) -> bytes:
     return encode(Kind.BUSY, connection, ns, MARK.pack(stream, count))
 
 
-_PAYLOAD: Final = {Kind.CLOSE: (0, 0), Kind.BLIND: (0, 0), Kind.ELIDED: (10, 10), Kind.IDLE: (12, 12)}
+_ENDS: Final = frozenset(End)
+_PAYLOAD: Final = {Kind.CLOSE: (0, 1), Kind.BLIND: (0, 0), Kind.ELIDED: (10, 10), Kind.IDLE: (12, 12)}
 _PAYLOAD[Kind.BUSY] = _PAYLOAD[Kind.IDLE]
 
 
