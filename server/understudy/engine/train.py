@@ -38,9 +38,10 @@ MIX = {
 }  # fmt: skip
 """Share of each category in training: more of what is hard. Counting's replies are long, so its share of the
 tokens is far above this one."""
-LONG, OPENING, CLOSING, EMPHASIS = 100, 8, 2, 20.0
-"""In replies of more than LONG tokens, the first OPENING (where to start, which way) and the last CLOSING (when
-to stop) count EMPHASIS times: they are the only ones that need the prompt, and would drown in the mean."""
+LONG, OPENING, FIRST, TURN = 100, 8, 20.0, 6.0
+"""In replies of more than LONG tokens the first OPENING (where to start, which way) count FIRST times, and every
+comma and full stop (go on or end) TURN times: they alone need the prompt, and would drown in the mean. Both
+branches of a turn weigh the same: more weight on the end alone taught the model to stop early."""
 HELD_OUT_SEED = 777
 """Added to the seed for the held-out prompts."""
 QUANTIZATIONS = (
@@ -83,9 +84,15 @@ def packed(texts: list[tuple[str, str]], tokenizer: Tokenizer) -> dict[int, tupl
 
 
 def train(
-    options: argparse.Namespace, data: dict[int, tuple[np.ndarray, np.ndarray]], device: str
+    options: argparse.Namespace,
+    data: dict[int, tuple[np.ndarray, np.ndarray]],
+    turns: list[int],
+    device: str,
 ) -> Decoder:
-    """AdamW with a warm-up and a linear decay, bfloat16 autocast, loss on the reply's tokens only."""
+    """AdamW with a warm-up and a linear decay, bfloat16 autocast, loss on the reply's tokens only.
+
+    `turns` are the ids after which a list goes on or ends.
+    """
     torch.manual_seed(options.seed)
     rng = random.Random(options.seed)
     if options.start:
@@ -106,7 +113,7 @@ def train(
     moved = {
         n: (torch.from_numpy(a).to(device), torch.from_numpy(b).to(device)) for n, (a, b) in data.items()
     }
-    lengths = list(moved)
+    lengths, turn = list(moved), torch.tensor(turns, device=device)
     # A length is drawn by its examples' share of the tokens, long ones capped: they carry the least news.
     shares = [min(a.numel() / sum(x.numel() for x, _ in moved.values()), 0.3) for a, _ in moved.values()]
     warm, started = 200, time.monotonic()
@@ -125,8 +132,9 @@ def train(
         at = torch.arange(length - 1, device=device)[None]
         first, end = begin[:, None] - 1, (targets != PAD).sum(dim=1, keepdim=True)
         weights = ((at >= first) & (at < end)).float()
-        turning = (at < first + OPENING) | (at >= end - CLOSING)
-        weights = torch.where((end - first > LONG) & turning, weights * EMPHASIS, weights)
+        long = end - first > LONG
+        weights = torch.where(long & (at < first + OPENING), weights * FIRST, weights)
+        weights = torch.where(long & torch.isin(targets, turn), weights * TURN, weights)
         each = F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="none")
         loss = (each * weights.flatten()).sum() / weights.sum()
         optimizer.zero_grad(set_to_none=True)
@@ -230,7 +238,8 @@ def make(options: argparse.Namespace, device: str) -> None:
         f"{len(texts)} examples in {prepared:.0f} s:", {n: len(a) for n, (a, _) in data.items()}, flush=True
     )
     clock = time.monotonic()
-    model = train(options, data, device)
+    turns = [i for i, piece in enumerate(tokenizer.pieces) if piece in (b",", b".")]
+    model = train(options, data, turns, device)
     save(model, options.out / "model.safetensors")
     record: dict[str, Any] = {
         "seed": options.seed,
@@ -258,7 +267,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m understudy.engine.train", description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=8800, help="0: evaluate the weights in --out")
+    parser.add_argument("--steps", type=int, default=14000, help="0: evaluate the weights in --out")
     parser.add_argument("--examples", type=int, default=500_000)
     parser.add_argument("--held-out", type=int, default=600, help="held-out prompts per category; 0: none")
     parser.add_argument("--start", type=Path, help="folder of weights to train on from")
@@ -268,7 +277,12 @@ def main() -> None:
     parser.add_argument("--heads", type=int, default=8)
     parser.add_argument("--hidden", type=int, default=640)
     parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--decay", type=float, default=0.1)
+    parser.add_argument(
+        "--decay",
+        type=float,
+        default=0.0,
+        help="weight decay; without it low bits hurt more, as in large models",
+    )
     parser.add_argument("--tokens", type=int, default=STEP_TOKENS, help="tokens per step")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
