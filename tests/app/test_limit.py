@@ -1,0 +1,61 @@
+"""An installed analyzer that blocks the interpreter for ever, in a worker as `understudy serve` starts it."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from understudy.app.serve import analyzer_sockets, children
+from understudy.config import parse
+from understudy.pair import Leg
+from understudy.pipeline.pool import Pool
+from understudy.service.convert import pair_to_proto
+from understudy.supervise import Supervisor
+from understudy.testing import a_pair
+
+PLUGIN = """
+import re
+from understudy.score import Metric, Score, Sense
+
+class Explosive:
+    name = "explosive"
+    version = "1"
+    metrics = (Metric("explosive", Sense.BAD, "a reply that a pattern explodes on"),)
+
+    def score(self, pair):
+        values = {output.leg: float(bool(re.match(r"(a+)+b", output.text))) for output in pair.legs()}
+        return [Score("explosive", Sense.BAD, values, {})]
+"""
+
+
+async def test_the_limit_of_the_config_ends_the_worker_and_the_supervisor_starts_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "explosive.py").write_text(PLUGIN)
+    about = tmp_path / "explosive-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: explosive\nVersion: 1\n")
+    (about / "entry_points.txt").write_text("[understudy.analyzers]\nexplosive = explosive:Explosive\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    config = parse(
+        {
+            "run_dir": str(tmp_path),
+            "engines": {
+                "baseline": {"address": "127.0.0.1:1", "model": "m"},
+                "candidate": {"address": "127.0.0.1:2", "model": "m"},
+            },
+            "analyzers": {"names": ["explosive"], "limit_s": 1.0},
+        }
+    )
+    (worker,) = [child for child in children(config, tmp_path, 0) if child.name == "analyzers-0"]
+    supervisor = Supervisor([worker])
+    pool = Pool(analyzer_sockets(config), config.analyzers.limit_s)
+    running = [asyncio.ensure_future(supervisor.run()), asyncio.ensure_future(pool.run())]
+    texts = ["calm", "a" * 64, "calm"]
+    scores = [pool.submit(pair_to_proto(a_pair(candidate=text))) for text in texts]
+    (first,), (second,), (third,) = await asyncio.wait_for(asyncio.gather(*scores), 60)
+    assert (first.values[Leg.CANDIDATE], third.values[Leg.CANDIDATE]) == (0, 0)
+    assert set(second.unscored.values()) == {"time_limit"}
+    assert supervisor.restarts["analyzers-0"] == 2
+    supervisor.stop()
+    running[1].cancel()
+    await asyncio.gather(*running, return_exceptions=True)
