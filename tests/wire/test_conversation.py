@@ -15,7 +15,7 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 from understudy.wire import events as wire
 from understudy.wire.events import Side
-from understudy.wire.frame import PREFACE, Splitter
+from understudy.wire.frame import MAX_MAX_FRAME, PREFACE, Splitter
 from understudy.wire.http2 import MAX_BLOCK_BYTES, Observer
 
 from tests.wire.effort import examples
@@ -225,8 +225,9 @@ def spoken(script: list[tuple[Any, ...]], max_frame: int) -> Conversation:
             talk.act(action)
         talk.flush()
     except ProtocolError as refused:
-        # Two changes of one table between two header blocks are more than hpack's own encoder gets right.
-        assert "HPACK" in repr(refused) or "header" in repr(refused), refused
+        # Two changes of one table between two header blocks are more than hpack's own encoder gets right, and a
+        # larger frame in one chunk with the acknowledgement that allows it more than h2's reader.
+        assert any(word in repr(refused) for word in ("HPACK", "header", "overlong")), refused
         reject()
     return talk
 
@@ -263,6 +264,8 @@ def test_the_observer_sees_what_both_ends_saw_however_the_bytes_were_cut(
 def frames_of(tape: list[tuple[Side, bytes]]) -> list[tuple[Side, bytes]]:
     """The tape cut into its frames, each where its last byte passed; the client's preface goes first."""
     splitters = {C: Splitter(PREFACE), S: Splitter()}
+    for splitter in splitters.values():
+        splitter.max_frame = MAX_MAX_FRAME
     whole = [(C, PREFACE)]
     for side, chunk in tape:
         for kind, flags, stream, payload in splitters[side].feed(chunk):
@@ -288,7 +291,7 @@ def test_elided_data_costs_nothing_but_itself(
     for side, frame in frames_of(talk.tape):
         followed = any(isinstance(event, wire.DataReceived) for event in plain.receive(side, frame, 7))
         n = next(data) if followed else -1
-        if frame[3:4] == b"\0" and len(frame) < 20_000 and next(choose):
+        if frame[3:4] == b"\0" and next(choose):
             seen_anyway += observer.elided(side, frame[:9], 7)
             if followed:
                 stream = int.from_bytes(frame[5:9], "big")
@@ -349,12 +352,9 @@ class Witness:
             else:
                 assert getattr(event, "stream", 0) not in self.dead, f"{event} of a stream that is over"
         assert self.observer.over == self.over
-        assert self.observer.buffered <= 2 * (MAX_FRAME + 9 + MAX_BLOCK_BYTES)
+        assert self.observer.buffered <= 2 * (MAX_MAX_FRAME + 9 + MAX_BLOCK_BYTES)
         if self.over:
             assert self.observer.buffered == 0
-
-
-MAX_FRAME = (1 << 24) - 1
 
 
 @examples(400)
