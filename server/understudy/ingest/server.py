@@ -7,6 +7,7 @@ its stream, upon which Envoy serves the call and sends no more of it (`failure_m
 import asyncio
 import itertools
 import logging
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -29,7 +30,11 @@ OURS = "x-understudy-leg"
 """On shadow calls: an engine's address that leads through Envoy would mirror the mirror."""
 UNROUTED = "unrouted"
 """Why a call is not observed whose cluster is neither engine's."""
+GRACE_S = 5.0
+"""How long Envoy lets us read on after a call has ended (deferred_close_timeout, its default)."""
 PROBE_S = 0.1
+OVERLOAD = 3
+"""Probes in a row that are too late mean more calls than we can follow; a single one is a pause, made up for."""
 PIECE_BYTES = 16 * 1024 * 1024
 """Longest message of Envoy's; it sends bodies in pieces far below its own buffer limits (1 MiB)."""
 OPTIONS = (
@@ -70,25 +75,26 @@ class Sink(Protocol):
 class Processor:
     """All ext_proc streams of all Envoys."""
 
-    def __init__(
-        self, settings: Settings, sink: Sink, *, clock: Callable[[], int], lag_s: float = 0.0
-    ) -> None:
+    def __init__(self, settings: Settings, sink: Sink, *, clock: Callable[[], int]) -> None:
         """`clock` returns wall clock nanoseconds: Envoy's messages carry no times."""
         self.settings = settings
         self.open = 0
-        self.lag_s = lag_s
+        self.late = 0
+        """How often in a row we were later than `max_lag_s`."""
         self._sink = sink
         self._clock = clock
         self._numbers = itertools.count(1)
         self._legs = {settings.baseline: Leg.BASELINE, settings.candidate: Leg.CANDIDATE}
         self._told: set[str] = set()
+        self._due_s = math.inf
+        self._late_s = -math.inf
 
     def __repr__(self) -> str:
-        return f"<Processor open={self.open} lag_s={self.lag_s:.3f}>"
+        return f"<Processor open={self.open} late={self.late}>"
 
     async def process(self, messages: AsyncIterator[bytes], context: object) -> None:
         """One stream: an HTTP request from its headers to its trailers; returning closes it."""
-        if self.open >= self.settings.max_streams or self.lag_s > self.settings.max_lag_s:
+        if self.open >= self.settings.max_streams or self.late >= OVERLOAD:
             self._sink.unobserved(Reason.ELIDED.value)
             return
         self.open += 1
@@ -109,7 +115,7 @@ class Processor:
         finally:
             self.open -= 1
             if leg is not None:
-                self._sink.take(leg, stream.cut())
+                self._sink.take(leg, stream.cut(self._behind()))
 
     def _read(self, message: bytes) -> pb.ProcessingRequest | None:
         try:
@@ -144,14 +150,24 @@ class Processor:
             self._told.add(key)
             log.warning(line)
 
+    def _behind(self) -> bool:
+        """Whether we may have been too late for the end of a call that is cut now."""
+        now_s = asyncio.get_running_loop().time()
+        return now_s - self._due_s > self.settings.max_lag_s or now_s - self._late_s < GRACE_S
+
     async def keep_time(self) -> None:
         """Measure how late the loop is, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
-            due_s = loop.time() + PROBE_S
+            self._due_s = loop.time() + PROBE_S
             await asyncio.sleep(PROBE_S)
-            self.lag_s = max(0.0, loop.time() - due_s)
-            self._sink.behind(int(self.lag_s * 1e9))
+            lag_s = max(0.0, loop.time() - self._due_s)
+            if lag_s > self.settings.max_lag_s:
+                self.late += 1
+                self._late_s = loop.time()
+            else:
+                self.late = 0
+            self._sink.behind(int(lag_s * 1e9))
 
 
 @asynccontextmanager

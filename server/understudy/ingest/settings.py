@@ -20,7 +20,7 @@ class Settings:
     max_bytes: int = 256 * 1024 * 1024
     """Most bytes of unfinished messages and metadata held for each engine."""
     max_lag_s: float = 0.5
-    """How far the observer may be behind before it observes no new call, seconds."""
+    """How far the observer may be behind, for longer than a moment, before it observes no new call, seconds."""
 
     def __post_init__(self) -> None:
         for name in ("max_streams", "max_bytes"):

@@ -81,15 +81,18 @@ class Stream:
             return headers != self._opened and not self._client_ended
         return self._opened and headers != self._responded
 
-    def cut(self) -> list[Event]:
+    def cut(self, behind: bool) -> list[Event]:
         """Envoy will say no more: a call without an end was reset, some time after it was last heard of.
 
         By its caller, as far as Envoy tells: an engine that fails before its response headers is told as a
         status (UNAVAILABLE, in a reply of Envoy's own), one that fails later looks like a caller that left.
+        When we were `behind`, nobody knows: Envoy takes back what is not read some seconds after the end.
         """
         if self.over or not self._opened:
             return []
         self.over = True
+        if behind:
+            return [Problem(self.number, Reason.ELIDED, "Envoy took back what was not read", self._heard_ns)]
         return [StreamReset(Side.CLIENT, self.number, 0, self._heard_ns)]
 
 

@@ -17,6 +17,7 @@ class Copies:
 
     def __init__(self, observer: Observer, settings: Settings) -> None:
         self._observer = observer
+        observer.rehearse()  # a relay holds its copies while we load something; Envoy lets go of them
         self._channel = observer.channel(lambda mark: None)  # nobody holds streams for us
         for leg, number in _CONNECTION.items():
             self._channel.open(number, observer.mirror.shadows[leg].address, leg, settings.max_bytes)

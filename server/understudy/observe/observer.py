@@ -13,7 +13,7 @@ from understudy.exchange import Assembler, Closed, Event, Opened, Received, Side
 from understudy.mirror import Admitted, Facts, Flight, Mirror, Shed, Skip, Skipped, admit, screen
 from understudy.observe.rpc import Rpc
 from understudy.observe.settings import Settings
-from understudy.pair import Category, Leg, Outcome, Reason, Request
+from understudy.pair import Category, Leg, Outcome, Reason, Request, Sampling
 from understudy.wire.copy import CopyError, Kind, Reader, Record, busy, idle
 from understudy.wire.events import Event as WireEvent
 
@@ -148,6 +148,13 @@ class Observer:
             if category is not None:
                 categories[categorizer.name] = category
         return dataclasses.replace(request, categories=categories)
+
+    def rehearse(self) -> None:
+        """Have the categorizers load what they load at their first request: it may take a second."""
+        nobody = Request(
+            id="", cluster="", method="", model="", text="A rehearsal.", sampling=Sampling(), received_ns=0
+        )
+        self._categorized(nobody)
 
     def undecodable(self, rpc: Rpc, error: Undecodable) -> None:
         """Count a client message that cannot be decoded: eligible if its method is opted in."""
