@@ -32,6 +32,9 @@ REFUSED_S = 5.0
 MARGIN = 1.25
 """A worker of ours ends itself at the limit; one that has not by this many limits is given up here."""
 
+NEARLY = 0.9
+"""A worker's clock and ours differ by the way between them: one that went after this part was too slow."""
+
 LOOKS = 20
 """How often within the limit its progress is looked at."""
 
@@ -55,8 +58,8 @@ class _Line:
     address: str
     outstanding: dict[int, list[_Item]] = field(default_factory=dict)
     """Batches not answered, by sequence; a worker takes them in this order, so the first is the one in work."""
-    quiet_s: float = 0.0
-    """How long the first one has been the first."""
+    begun_s: float = 0.0
+    """When the first one became the first, by the loop's clock."""
     wrong: int | None = None
     """The batch whose answer could not be read."""
 
@@ -194,6 +197,7 @@ class Pool:
                     item.scores.set_result([score_from_proto(s) for s in answer.scores])
             line.wrong = None
             line.outstanding.pop(batch.sequence, None)  # only now: a batch answered wrongly is tried again
+            line.begun_s = asyncio.get_running_loop().time()
 
     async def _guard(self, line: _Line) -> None:
         """Return when the first batch has been first for too long.
@@ -201,11 +205,11 @@ class Pool:
         Counted in looks and not by the clock: what this process was busy or asleep is not the worker's fault.
         """
         first = None
-        step_s = self._limit_s / LOOKS
-        while line.quiet_s < self._limit_s * MARGIN:
-            await asyncio.sleep(step_s)
+        looks = 0
+        while looks < LOOKS * MARGIN:
+            await asyncio.sleep(self._limit_s / LOOKS)
             was, first = first, next(iter(line.outstanding), None)
-            line.quiet_s = line.quiet_s + step_s if first is not None and first == was else 0.0
+            looks = looks + 1 if first is not None and first == was else 0
 
     async def _write(
         self,
@@ -229,6 +233,8 @@ class Pool:
                 await credit.acquire()
                 items.append(self._waiting.popleft())
             sequence += 1
+            if not line.outstanding:
+                line.begun_s = asyncio.get_running_loop().time()
             line.outstanding[sequence] = items
             await call.write(pairs_pb2.PairBatch(sequence=sequence, pairs=[item.pair for item in items]))
 
@@ -241,7 +247,7 @@ class Pool:
     def _retry(self, line: _Line) -> None:
         """Give what the stream left unanswered to the next; only the batch in work had a part in its end."""
         suspects = line.suspects
-        slow = line.quiet_s >= self._limit_s * (1 - 2 / LOOKS)
+        slow = asyncio.get_running_loop().time() - line.begun_s > self._limit_s * NEARLY
         for sequence, items in reversed(line.outstanding.items()):
             for item in reversed(items):
                 if item.scores.done():
