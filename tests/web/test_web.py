@@ -113,6 +113,7 @@ async def test_status_is_strict_json_with_every_field() -> None:
         "in_flight": 1,
     }  # fmt: skip
     (verdict,) = status["verdicts"]
+    assert verdict["same_as"] is None
     assert (verdict["state"], verdict["tier"], verdict["high"]) == ("BREACH", "rollback", None)
     assert (status["signal"]["action"], status["alerts"][0]["name"]) == ("rollback", "Breach")
 
@@ -127,6 +128,8 @@ async def test_the_page_is_self_contained_and_locked_down() -> None:
     digest = base64.b64encode(hashlib.sha256(script[1].encode()).digest()).decode()
     assert f"script-src 'sha256-{digest}'" in policy
     assert policy.startswith("default-src 'none'")
+    without = re.search(r"<noscript>(.*?)</noscript>", page, re.DOTALL)
+    assert without is not None and "api/status" in without[1] and "understudy status" in without[1]
 
 
 async def test_it_only_reads_and_only_for_its_own_host_names() -> None:

@@ -21,6 +21,7 @@ from understudy.alert import Alert, AlertBook, Health, Name
 from understudy.alert import State as Alerting
 from understudy.app import front, memory, roster, sight
 from understudy.app.chronicle import Chronicle
+from understudy.app.desk import Desk
 from understudy.app.keeper import Keeper
 from understudy.app.operate import CONTROL
 from understudy.app.pilot import Pilot
@@ -32,8 +33,7 @@ from understudy.config import Config
 from understudy.drift.engine import Drift
 from understudy.drift.load import load as load_tolerances
 from understudy.drift.tolerance import Tolerances
-from understudy.drift.verdict import State, Verdict, Why, lane_key
-from understudy.drift.vote import ALL
+from understudy.drift.verdict import Verdict, lane_key
 from understudy.errors import EngineError, UnderstudyError
 from understudy.notify.dispatch import Dispatcher
 from understudy.notify.log import LogNotifier
@@ -63,9 +63,6 @@ ANALYZERS_S = 60.0
 
 ALERTS = "alerts.json"
 
-MIRROR_OFF = "mirror.off"
-"""This file in the state directory keeps mirroring off."""
-
 
 class Controller:
     """Everything after the observers; `run` holds until cancelled."""
@@ -84,6 +81,15 @@ class Controller:
         self.book = AlertBook(config.alert)
         self.book.restore(memory.load(self.state_dir / ALERTS))
         self.chronicle = Chronicle(self.state_dir, self.troubles)
+        self.desk = Desk(
+            self.state_dir,
+            self.pilot,
+            self.chronicle,
+            changed=self.pair_service.changed,
+            announce=lambda name: self._evidence.announce(name),
+            status=self.status,
+        )
+        self.aliases = web.Aliases()
         self.keeper = Keeper(config.capture_settings() if config.capture is not None else None)
         self.prometheus = telemetry.set_up()
         self.dispatchers = [
@@ -105,16 +111,11 @@ class Controller:
         """What observers should do now."""
         pilot = self.pilot
         return pairs_pb2.ObserverState(
-            mirror_on=self.mirror_on,
+            mirror_on=self.desk.mirror_on,
             primary=pilot.primary.value,
             settle_until_ns=pilot.settle_until_ns,
             fingerprints={leg.value: member.fingerprint for leg, member in pilot.roster.items()},
         )
-
-    @property
-    def mirror_on(self) -> bool:
-        """False once the operator switched mirroring off, over restarts too: a kill switch stays thrown."""
-        return not (self.state_dir / MIRROR_OFF).exists()
 
     @property
     def _evidence(self) -> Pipeline:
@@ -125,6 +126,7 @@ class Controller:
         for output in pair.legs():
             if output.last_ns is not None:
                 self.prometheus.telemetry.observe_leg(output.leg.value, output.last_ns / 1e9)
+        self.aliases.see(pair)
         self.keeper.keep(pair, scores)
 
     # -- life ----------------------------------------------------------------------------------------------
@@ -145,7 +147,7 @@ class Controller:
             )
             tasks += [group.create_task(job) for job in jobs]
             server, health = await self._serve()
-            control = await listen(self.run_dir / CONTROL, self._obey)
+            control = await listen(self.run_dir / CONTROL, self.desk.obey)
             try:
                 await self.chronicle.audit("started", {"primary": self.pilot.primary.value, **self._names()})
                 while True:
@@ -217,6 +219,7 @@ class Controller:
         tellers: Sequence[asyncio.Task[None]],
     ) -> None:
         control.close()
+        (self.run_dir / CONTROL).unlink(missing_ok=True)
         await health.leave()
         await server.stop(1)
         await self._step()
@@ -298,7 +301,7 @@ class Controller:
             self.pool,
             self.watch.relay,
             self.pilot.roster,
-            mirror_on=self.mirror_on,
+            mirror_on=self.desk.mirror_on,
             observers=self.pair_service.publishers,
             analyzers=self.config.analyzers.workers + len(self.config.analyzers.addresses),
             watermark_age_s=self._watermark_age(now),
@@ -319,7 +322,7 @@ class Controller:
             self.watch.relay,
             primary=self.pilot.primary,
             latched=self.pilot.state.latched,
-            mirror_on=self.mirror_on,
+            mirror_on=self.desk.mirror_on,
             watermark_age_s=self._watermark_age(now),
             notify_failures={d.notifier.name: d.failures for d in self.dispatchers},
             notify_dropped={d.notifier.name: d.dropped for d in self.dispatchers},
@@ -327,45 +330,25 @@ class Controller:
             capture_dropped=self.keeper.lost,
         )
 
-    # -- the operator (control.sock) and the page (web.Source) ---------------------------------------------
-
-    async def _obey(self, request: dict[str, Any]) -> dict[str, Any]:
-        match request:
-            case {"op": "status"}:
-                return self.status()
-            case {"op": "switch", "to": str(to)}:
-                told = await self.pilot.switch(to, force=request.get("force") is True)
-            case {"op": "rearm"}:
-                told = await self.pilot.rearm(force=request.get("force") is True)
-            case {"op": "mirror", "on": bool(on)}:
-                told = self._mirror(on)
-            case {"op": "announce", "name": str(name)}:
-                self._evidence.announce(name)
-                told = {"announced": name}
-            case _:
-                raise UnderstudyError(
-                    f"control: {request.get('op')!r} is no order: use status, switch, mirror, rearm or announce"
-                )
-        await self.chronicle.audit("operator", request)
-        return told
-
-    def _mirror(self, on: bool) -> dict[str, str]:
-        flag = self.state_dir / MIRROR_OFF
-        flag.unlink(missing_ok=True) if on else flag.touch(mode=0o600)
-        self.pair_service.changed()
-        return {"mirror": "on" if on else "off"}
+    # -- what is told (web.Source) -------------------------------------------------------------------------
 
     def status(self) -> dict[str, Any]:
         """Everything at a glance, as JSON."""
         now, pipeline = time.time_ns(), self._evidence
         held = self.pilot.held()
         return web.describe(
-            self._reading(now), self.verdicts, self.book.alerts(), self.pilot.last, self.signal, now
+            self._reading(now),
+            self.verdicts,
+            self.book.alerts(),
+            self.pilot.last,
+            self.signal,
+            now,
+            self.aliases.leaders(self.verdicts),
         ) | {
             "latch": None if held is None else {"primary": held.primary, "reason": held.reason},
             "relay": dict(self.watch.relay),
             "changes": list(self.chronicle.changes),
-            "verdict": overall(self.verdicts),
+            "verdict": sight.overall(self.verdicts),
             "accounted": pipeline.books.totals().accounted,
             "scored": pipeline.scored,
             "pairing": self.watch.fed and bool(pipeline.books.live),
@@ -382,17 +365,6 @@ class Controller:
     def ready(self) -> tuple[bool, str]:
         """Ready = a relay takes calls for the primary."""
         return self.watch.ready()
-
-
-def overall(verdicts: Sequence[Verdict]) -> str:
-    """The worst state there is; WITHIN only when every judged metric of all traffic together is certified."""
-    states = {verdict.state for verdict in verdicts}
-    for state in (State.INSTRUMENT_FAULT, State.BREACH):
-        if state in states:
-            return state.value
-    whole = [v for v in verdicts if v.slice == ALL and v.votes and v.reason is not Why.SHOWN_ONLY]
-    certified = bool(whole) and all(verdict.state is State.WITHIN for verdict in whole)
-    return (State.WITHIN if certified else State.NOT_ENOUGH_EVIDENCE).value
 
 
 def run(config: Config) -> int:

@@ -2,8 +2,16 @@
 
 import logging
 import sys
+from collections.abc import MutableMapping
+from typing import Any
 
 import structlog
+
+
+def _plain(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Without uvicorn's second copy of its message, for terminals."""
+    event.pop("color_message", None)
+    return event
 
 
 def configure(process: str, level: int = logging.INFO) -> None:
@@ -18,6 +26,7 @@ def configure(process: str, level: int = logging.INFO) -> None:
                 structlog.processors.TimeStamper(fmt="iso", key="ts"),
                 structlog.processors.format_exc_info,
                 lambda _logger, _name, event: {**event, "process": process},
+                _plain,
             ],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
 
 from understudy.service.lines import ask
@@ -50,7 +51,13 @@ def status(run_dir: Path, *, as_json: bool) -> int:
     firing = [one for one in told["alerts"] if one["state"] == "firing"]
     for one in firing:
         console.print(f"[red]{one['name']}[/] {one['annotations']['summary']}")
-    voted = [one for one in told["verdicts"] if one["votes"]]
+    if not told["ready"]["ok"]:
+        console.print(f"[red]not ready[/] {escape(told['ready']['why'])}", soft_wrap=True)
+    shown_for: dict[tuple[str, str], dict[str, None]] = {}
+    for one in told["verdicts"]:
+        if one["same_as"]:
+            shown_for.setdefault((one["lane"], one["same_as"]), {})[one["slice"]] = None
+    voted = [one for one in told["verdicts"] if one["votes"] and not one["same_as"]]
     voted.sort(key=lambda one: (ORDER.index(one["state"]), -(one["evidence_ratio"] or 0.0)))
     table = Table(
         Column("slice x metric", overflow="fold", ratio=3),
@@ -63,7 +70,9 @@ def status(run_dir: Path, *, as_json: bool) -> int:
     )
     for one in voted[:SHOWN]:
         table.add_row(
-            f"{one['slice']} x {one['metric']}",
+            one["slice"]
+            + "".join(f" (= {other})" for other in shown_for.get((one["lane"], one["slice"]), ()))
+            + f" x {one['metric']}",
             one["state"].replace("_", " ").lower() + (f" ({one['tier']})" if one["tier"] else ""),
             str(one["votes"]),
             f"{_figure(one['effect'], '+.3f')} [{_figure(one['low'], '+.3f')}, {_figure(one['high'], '+.3f')}]",

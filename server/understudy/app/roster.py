@@ -80,7 +80,7 @@ async def gather(config: Config, primary: Leg, record: Path) -> Roster:
                 return
             except EngineError as error:
                 if error.passing and asyncio.get_running_loop().time() < deadline:
-                    if not told:
+                    if not told and patience >= 1:
                         log.info("waiting up to %.0f s for engines.%s: %s", patience, leg, error)
                     told = True
                     await asyncio.sleep(0.2)

@@ -9,7 +9,8 @@ from understudy.alert import Alert, Blindness, Health
 from understudy.alert import State as Alerting
 from understudy.app.pulse import Pulse
 from understudy.app.roster import Member
-from understudy.drift.verdict import Verdict
+from understudy.drift.verdict import State, Verdict, Why
+from understudy.drift.vote import ALL
 from understudy.pair import Leg
 from understudy.pipeline.core import Pipeline
 from understudy.pipeline.pool import Pool
@@ -138,3 +139,14 @@ def health(
         equal_fingerprints=equal and not allow_equal,
         fingerprint=baseline.fingerprint if equal else "",
     )
+
+
+def overall(verdicts: Sequence[Verdict]) -> str:
+    """The worst state there is; WITHIN only when every judged metric of all traffic together is certified."""
+    states = {verdict.state for verdict in verdicts}
+    for state in (State.INSTRUMENT_FAULT, State.BREACH):
+        if state in states:
+            return state.value
+    whole = [v for v in verdicts if v.slice == ALL and v.votes and v.reason is not Why.SHOWN_ONLY]
+    certified = bool(whole) and all(verdict.state is State.WITHIN for verdict in whole)
+    return (State.WITHIN if certified else State.NOT_ENOUGH_EVIDENCE).value

@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 RELAY_S = 1.0
 """How often the relay is asked."""
 
+PATIENCE_S = 5.0
+"""A relay that does not answer for this long is a trouble; until then it is being restarted, or we all are ending."""
+
 UNREADY_S = 3.0
 """A primary that has not answered for this long makes us unready."""
 
@@ -50,14 +53,19 @@ class Watch:
 
     async def relay_job(self) -> None:
         """Ask the relay, where there is one, and tell it again of a switch that it missed."""
+        clock = asyncio.get_running_loop().time
+        answered = clock()
         while self._config.listen:
             with self._troubles.tried("relay"):
                 try:
                     self.relay = await ask(self._socket, {"op": "status"}, timeout_s=2)
                 except UnderstudyError:
                     self.relay = {}
-                    raise
-                await self._agree(Leg(self.relay["primary"]))
+                    if clock() - answered > PATIENCE_S:
+                        raise
+                else:
+                    answered = clock()
+                    await self._agree(Leg(self.relay["primary"]))
             await asyncio.sleep(RELAY_S)
 
     async def _agree(self, serving: Leg) -> None:

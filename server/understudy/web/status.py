@@ -1,7 +1,7 @@
 """`/api/status`: what the product knows now, as JSON. Numbers and names only; never a prompt or a reply."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from understudy.alert import Alert
@@ -17,8 +17,12 @@ def describe(
     decision: Decision | None,
     signal: Signal | None,
     now_ns: int,
+    same: Mapping[tuple[str, str], str] | None = None,
 ) -> dict[str, Any]:
-    """Return the status as JSON types; every field is always present, unknown is null."""
+    """Return the status as JSON types; every field is always present, unknown is null.
+
+    `same` tells slices that another is shown for, as `Aliases.leaders` does.
+    """
     return {
         "now_ns": now_ns,
         "version": reading.version,
@@ -45,7 +49,10 @@ def describe(
             }
             for leg, engine in reading.engines.items()
         },
-        "verdicts": [_verdict(verdict) for verdict in verdicts],
+        "verdicts": [
+            _verdict(verdict) | {"same_as": (same or {}).get((str(verdict.lane), verdict.slice))}
+            for verdict in verdicts
+        ],
         "alerts": [
             {
                 "name": alert.name,

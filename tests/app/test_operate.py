@@ -1,0 +1,48 @@
+"""What `understudy status` prints: each finding once, and first what callers suffer from."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from understudy.app import operate
+from understudy.rollback import Signal
+from understudy.telemetry import Reading
+from understudy.web import describe
+
+from tests.verdicts import LANE, a_verdict
+
+
+def a_status(**changes: Any) -> dict[str, Any]:
+    verdicts = [a_verdict(slice=name) for name in ("category=code", "task=code", "task=math")]
+    same = {(str(LANE), "task=code"): "category=code"}
+    signal: Signal | None = None
+    told = describe(Reading(version="1", primary="candidate"), verdicts, [], None, signal, 0, same)
+    return told | {"latch": None, "verdict": "BREACH", "ready": {"ok": True, "why": ""}} | changes
+
+
+def printed(
+    told: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> list[str]:
+    async def answer(*_: object) -> dict[str, Any]:
+        return told
+
+    monkeypatch.setattr(operate, "ask", answer)
+    monkeypatch.setenv("COLUMNS", "160")
+    assert operate.status(Path("run"), as_json=False) == 0
+    return capsys.readouterr().out.splitlines()
+
+
+def test_slices_of_the_same_pairs_are_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = printed(a_status(), monkeypatch, capsys)
+    assert len([line for line in lines if "breach" in line]) == 2
+    assert any("category=code (= task=code) x refusal_lost" in line for line in lines)
+
+
+def test_a_primary_that_is_not_there_is_said_whatever_its_error_is_made_of(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    why = "the primary (candidate) has not answered for 7 s: [field:hostname] [/red]"
+    lines = printed(a_status(ready={"ok": False, "why": why}), monkeypatch, capsys)
+    assert f"not ready {why}" in lines
