@@ -104,6 +104,17 @@ def test_states_are_told_apart_without_colour() -> None:
         assert f'aria-label="{state.words}"' in page
 
 
+def test_a_telephone_gets_drawings_and_tables_of_its_own() -> None:
+    page = render(DATA)
+    assert (
+        page.count('<div class="slim"><svg viewBox="0 0 400 ') == page.count('<div class="broad"><svg') == 3
+    )
+    for name in ("votes", "effect", "95 % interval", "tolerance", "could have seen", "more pairs"):
+        assert page.count(f'data-name="{name}"') == len(CELLS), (
+            "a figure keeps its name where there is no head"
+        )
+
+
 def test_a_run_without_cells_still_renders() -> None:
     page = render(ReportData("Understudy", State.NOT_ENOUGH_EVIDENCE, "Nothing was judged."))
     Check(page)

@@ -16,9 +16,9 @@ def notes(seen: Seen, tolerances: Tolerances, votes: int, lanes: Mapping[str, No
     """Assumptions and gaps, a sentence each."""
     budget, repeated = tolerances.budget, seen.pairs - votes
     said = [
-        f"The input is one announced start of weight 1: over the whole run at most {budget.page:g} false "
-        f"alarms are expected at the page tier, {budget.rollback:g} at the rollback tier.",
-        f"Pairs were taken in order, in ticks of {TICK_PAIRS}.",
+        f"The whole input counts as one rollout: at most {budget.page:g} false alarms are expected in it at the "
+        f"page tier, {budget.rollback:g} at the rollback tier.",
+        f"Pairs were taken in order, and judged after every {TICK_PAIRS}.",
     ]
     if seen.no_prompt:
         said.append(
@@ -28,7 +28,9 @@ def notes(seen: Seen, tolerances: Tolerances, votes: int, lanes: Mapping[str, No
     if seen.suffixed:
         said.append(f"Pairs whose id came before got a suffix, and share its one vote: {seen.suffixed:,}.")
     if repeated:
-        said.append(f"Pairs that repeat a cluster count for coverage, not as votes: {repeated:,}.")
+        said.append(
+            f"Pairs without a vote of their own, because their conversation or prompt had voted: {repeated:,}."
+        )
     if seen.no_control == seen.pairs:
         judged = any(limit.absolute for limit in tolerances.metrics.values())
         said.append(

@@ -172,16 +172,16 @@ def headline(state: State, cells: Sequence[CellReport]) -> str:
         breached = [cell for cell in judged if cell.state == State.BREACH]
         worst = max(breached, key=lambda cell: ((cell.low or 0.0) / cell.tau, cell.slice != "all"))
         return (
-            f"{len(breached)} of {len(judged)} cells breached their tolerance; the surest: {worst.slice} "
+            f"{len(breached)} of {len(judged)} judged cells breached their tolerance; the surest: {worst.slice} "
             f"{worst.metric}, {100 * (worst.effect or 0):.1f} points worse (tolerance {100 * worst.tau:g})."
         )
     if state == State.INSTRUMENT_FAULT:
         return "The baseline differs from itself beyond tolerance: nothing here tells about the candidate."
     if state == State.WITHIN:
-        return f"All {within} cells are certified within their tolerance."
+        return f"All {within} judged cells are certified within their tolerance."
     seen = sorted(cell.smallest for cell in judged if cell.slice == "all" and cell.smallest is not None)
     said = ""
     if seen:
         least, most = 100 * seen[0], 100 * seen[-1]
         said = f" Over all pairs a harm of {least:.1f} to {most:.1f} points, by metric, would have shown."
-    return f"No breach; {within} of {len(judged)} cells are certified within their tolerance.{said}"
+    return f"No breach; {within} of {len(judged)} judged cells are certified within their tolerance.{said}"

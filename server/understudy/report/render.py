@@ -1,8 +1,10 @@
 """From ReportData to one HTML file: no script, no external asset, every text escaped."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+
+from markupsafe import Markup
 
 from understudy.errors import ConfigError
 from understudy.report import plot
@@ -81,11 +83,11 @@ def render(data: ReportData) -> str:
         grid={(cell.slice, cell.metric): cell for cell in cells},
         counts={state: sum(cell.state == state and cell.judged for cell in cells) for state in State},
         shown=sum(not cell.judged for cell in cells),
-        forest=plot.forest([cell for cell in cells if cell.votes][:FOREST]),
+        forest=_twice(lambda width: plot.forest([cell for cell in cells if cell.votes][:FOREST], width)),
         forest_limit=FOREST,
-        breach=plot.evidence(moving, 1),
+        breach=_twice(lambda width: plot.evidence(moving, 1, width)),
         breach_cells=moving[: plot.LINES],
-        certificate=plot.evidence(sure, 2),
+        certificate=_twice(lambda width: plot.evidence(sure, 2, width)),
         certificate_cells=sure[: plot.LINES],
         points=plot.points,
         symbol=SYMBOL,
@@ -119,6 +121,14 @@ def _distinct(cells: Iterable[CellReport]) -> list[CellReport]:
     for cell in cells:
         made.setdefault(cell.trail, cell)
     return list(made.values())
+
+
+def _twice(draw: Callable[[int], Markup]) -> Markup:
+    """The plot for a wide page and for a narrow one; the style shows one of them."""
+    wide = draw(plot.WIDTH)
+    if not wide:
+        return wide
+    return Markup('<div class="broad">{}</div><div class="slim">{}</div>').format(wide, draw(plot.NARROW))
 
 
 def _shade(cell: CellReport) -> int:
