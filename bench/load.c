@@ -29,7 +29,7 @@ typedef struct {
     uint8_t in[4096];
 } Call;
 
-static int epoll;
+static int epoll, timer;
 static enum { CLOSED, OPEN, STREAMS, IDLE } mode;
 static Conn *conns;
 static size_t conn_count, turn;
@@ -198,8 +198,8 @@ static void pump(int wait_ms) {
         uint64_t fired;
         if (!conn) {
             if (read(0, &fired, 1) <= 0) ends = 0; /* idle: the end of our input */
-        } else if ((void *)conn == (void *)&epoll) {
-            continue; /* the timer: read by its owner */
+        } else if ((void *)conn == (void *)&timer) {
+            if (read(timer, &fired, sizeof fired) < 0 && errno != EAGAIN) die("timer");
         } else if (conn->alive && (fill(&conn->link) || flush(epoll, &conn->link, conn))) {
             conn->alive = 0;
             epoll_ctl(epoll, EPOLL_CTL_DEL, conn->link.fd, NULL);
@@ -208,12 +208,12 @@ static void pump(int wait_ms) {
 }
 
 static void run(double seconds, double amount, uint64_t interval, uint64_t began) {
-    int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
-    struct epoll_event event = {EPOLLIN, {&epoll}};
+    timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+    struct epoll_event event = {EPOLLIN, {&timer}};
     epoll_ctl(epoll, EPOLL_CTL_ADD, timer, &event);
     /* Streams start spread over one interval, so that their messages are. */
     double gap = mode == OPEN ? 1e9 / amount : mode == STREAMS ? (double)interval * 1e3 / amount : 0;
-    uint64_t last = mode == OPEN ? (uint64_t)(amount * seconds) : (uint64_t)amount, issued = 0, fired;
+    uint64_t last = mode == OPEN ? (uint64_t)(amount * seconds) : (uint64_t)amount, issued = 0;
     while (now_ns() < ends || (done < sent && now_ns() < ends + (uint64_t)(DRAIN_S * 1e9))) {
         uint64_t now = now_ns(), due;
         while (issued < last && now < ends && (due = began + (uint64_t)(gap * (double)issued)) <= now) {
@@ -226,10 +226,7 @@ static void run(double seconds, double amount, uint64_t interval, uint64_t began
         for (size_t i = 0; i < conn_count; i++)
             if (conns[i].alive && nghttp2_session_want_write(conns[i].link.session))
                 flush(epoll, &conns[i].link, &conns[i]);
-        if (issued < last) {
-            if (read(timer, &fired, sizeof fired) < 0 && errno != EAGAIN) die("timer");
-            arm(timer, began + (uint64_t)(gap * (double)issued)); /* the past fires at once */
-        }
+        if (issued < last) arm(timer, began + (uint64_t)(gap * (double)issued)); /* the past fires at once */
         pump(20);
     }
     if (mode == OPEN) unsent += last - issued;

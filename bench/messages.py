@@ -9,7 +9,9 @@ from understudy.pair import Sampling
 
 HOLE = "@" * 20
 """Where the C programs write a timestamp, or a pace."""
-PROMPT = "Explain in two sentences why a bridge needs expansion joints, for a reader who is twelve years old. "
+PROMPT = (
+    "Explain in two sentences why a bridge needs expansion joints, for a reader who is twelve years old. "
+)
 ANSWER = "Steel and concrete grow a little when they are warm, so a bridge needs gaps to grow into. " * 2
 
 
@@ -19,7 +21,11 @@ def write(folder: Path) -> None:
 
     def request(prompt: str, stream: bool) -> bytes:
         return codec.encode(
-            model="bench", id="", prompt=prompt, sampling=Sampling(temperature=0, max_tokens=64), stream=stream
+            model="bench",
+            id="",
+            prompt=prompt,
+            sampling=Sampling(temperature=0, max_tokens=64),
+            stream=stream,
         )
 
     said = {

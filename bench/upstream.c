@@ -1,10 +1,10 @@
 /* A gRPC engine that costs next to nothing: canned replies, streams paced by timer with the time in each message.
  *
- *   upstream PORT FOLDER SLOW
+ *   upstream PORT FOLDER
  *
  * FOLDER holds reply.bin, chunk.bin and final.bin. A streamed request names its own pace in its text:
- * "bench:MESSAGES:INTERVAL_US;". SLOW multiplies the interval; 0 never answers at all. Trailers carry the hash of
- * every byte sent in DATA, so that the caller can tell whether it got the same.
+ * "bench:MESSAGES:INTERVAL_US;". Trailers carry the hash of every byte sent in DATA, so that the caller can tell
+ * whether it got the same.
  */
 #include "h2.h"
 
@@ -28,7 +28,6 @@ typedef struct Call {
 } Call;
 
 static int epoll;
-static unsigned slow;
 static Message reply, chunk, final;
 static uint64_t reply_hash;
 static Call **heap;
@@ -118,9 +117,9 @@ static void ask(Call *call, const uint8_t *data, size_t size) {
     if (!at || !memchr(at, ';', (size_t)(call->asked + call->heard - at))) return;
     unsigned long long interval = 0;
     if (sscanf(at, "bench:%ld:%llu;", &call->left, &interval) != 2) return;
-    call->interval = interval * 1000 * slow + 1;
+    call->interval = interval * 1000 + 1;
     call->due = now_ns() + call->interval;
-    if (slow) schedule(call);
+    schedule(call);
 }
 
 static void pace(int timer) {
@@ -174,7 +173,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     (void)user;
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) return 0;
     Call *call = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
-    if (!call || !slow) return 0;
+    if (!call) return 0;
     if (call->streaming && frame->hd.type == NGHTTP2_HEADERS) {
         call->left = 1; /* until its pace is known */
         respond(call);
@@ -229,13 +228,12 @@ static void take(int listening, nghttp2_session_callbacks *callbacks) {
 }
 
 int main(int count, char **words) {
-    if (count != 4) return fprintf(stderr, "usage: upstream PORT FOLDER SLOW\n"), 2;
+    if (count != 3) return fprintf(stderr, "usage: upstream PORT FOLDER\n"), 2;
     signal(SIGPIPE, SIG_IGN);
     reply = message(words[2], "reply.bin");
     chunk = message(words[2], "chunk.bin");
     final = message(words[2], "final.bin");
     reply_hash = hash(HASH_SEED, reply.data, reply.size);
-    slow = (unsigned)atoi(words[3]);
 
     int listening = socket(AF_INET, SOCK_STREAM, 0), one = 1;
     setsockopt(listening, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
