@@ -1,10 +1,13 @@
 """HTTP/2 frames out of one direction's bytes, however these were cut (RFC 9113, section 4)."""
 
+from struct import Struct
 from typing import Final, NamedTuple
 
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 """What a client sends before its first frame."""
 HEADER_BYTES: Final = 9
+_HEADER: Final = Struct("!HBBBI")
+"""Length (its high 16 bits, its low 8), type, flags, stream id with the reserved bit."""
 MIN_MAX_FRAME: Final = 16_384
 """SETTINGS_MAX_FRAME_SIZE before anything was announced, and the lowest that may be."""
 MAX_MAX_FRAME: Final = (1 << 24) - 1
@@ -43,12 +46,8 @@ class Frame(NamedTuple):
 
 def parse_header(header: bytes) -> tuple[int, int, int, int]:
     """Payload length, kind, flags and stream id of a 9-byte frame header."""
-    return (
-        int.from_bytes(header[:3], "big"),
-        header[3],
-        header[4],
-        int.from_bytes(header[5:9], "big") & 0x7FFF_FFFF,
-    )
+    high, low, kind, flags, stream = _HEADER.unpack(header)
+    return high << 8 | low, kind, flags, stream & MAX_STREAM
 
 
 class Splitter:
@@ -93,18 +92,20 @@ class Splitter:
         frames: list[Frame] = []
         start, end = 0, len(data)
         self._need = HEADER_BYTES
+        unpack = _HEADER.unpack_from
         while end - start >= HEADER_BYTES:
+            high, low, kind, flags, stream = unpack(data, start)
             body = start + HEADER_BYTES
-            length = (data[start] << 16) | (data[start + 1] << 8) | data[start + 2]
+            length = high << 8 | low
             if length > self.max_frame:
                 self.problem = f"a frame of {length} bytes where {self.max_frame} are allowed"
                 return frames
             if end - body < length:
                 self._need = HEADER_BYTES + length
                 break
-            stream = int.from_bytes(data[start + 5 : body], "big") & 0x7FFF_FFFF
-            frames.append(Frame(data[start + 3], data[start + 4], stream, data[body : body + length]))
-            start = body + length
+            end_of_frame = body + length
+            frames.append(Frame(kind, flags, stream & MAX_STREAM, data[body:end_of_frame]))
+            start = end_of_frame
         if start < end:
             self._buffer += data[start:]
         return frames
