@@ -46,3 +46,11 @@ def test_a_primary_that_is_not_there_is_said_whatever_its_error_is_made_of(
     why = "the primary (candidate) has not answered for 7 s: [field:hostname] [/red]"
     lines = printed(a_status(ready={"ok": False, "why": why}), monkeypatch, capsys)
     assert f"not ready {why}" in lines
+
+
+def test_pairs_that_did_not_reach_the_disk_are_counted_by_reason_where_people_look(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert not [line for line in printed(a_status(), monkeypatch, capsys) if "captured" in line]
+    full = a_status(capture_dropped={"queue_full": 3, "disk": 0, "defect": 1})
+    assert "pairs not captured: 3 (queue_full), 1 (defect)" in printed(full, monkeypatch, capsys)

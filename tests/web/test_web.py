@@ -36,6 +36,7 @@ READING = Reading(
     paired=7,
     shed={("mirror", "rate"): 2, ("pipeline", "queue"): 1},
     in_flight=1,
+    capture_dropped={"queue_full": 2},
     engines={"baseline": EngineReading("b" * 64)},
 )
 
@@ -112,6 +113,7 @@ async def test_status_is_strict_json_with_every_field() -> None:
         "requests": 20, "eligible": 10, "paired": 7, "shed": 2, "shed_later": 1, "failed": 0, "lost": 0,
         "in_flight": 1,
     }  # fmt: skip
+    assert status["capture_dropped"] == {"queue_full": 2}
     (verdict,) = status["verdicts"]
     assert verdict["same_as"] is None
     assert (verdict["state"], verdict["tier"], verdict["high"]) == ("BREACH", "rollback", None)

@@ -353,7 +353,6 @@ class Controller:
             "scored": pipeline.scored,
             "pairing": self.watch.fed and bool(pipeline.books.live),
             "tick": pipeline.closed,
-            "undisked": self.keeper.dropped,
             "troubles": dict(self.troubles),
             "ready": dict(zip(("ok", "why"), self.ready(), strict=True)),
         }

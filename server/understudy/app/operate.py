@@ -48,6 +48,11 @@ def status(run_dir: Path, *, as_json: bool) -> int:
     console.print(f"primary [bold]{told['primary']}[/]" + (f"  (latched: {held['reason']})" if held else ""))
     console.print(f"mirror {'on' if told['mirror_on'] else 'off'}  verdict {told['verdict']}")
     console.print("  ".join(f"{name.replace('_', ' ')} {count}" for name, count in told["counts"].items()))
+    dropped = {reason: count for reason, count in told["capture_dropped"].items() if count}
+    if dropped:
+        console.print(
+            "pairs not captured: " + ", ".join(f"{count} ({reason})" for reason, count in dropped.items())
+        )
     firing = [one for one in told["alerts"] if one["state"] == "firing"]
     for one in firing:
         console.print(f"[red]{one['name']}[/] {one['annotations']['summary']}")

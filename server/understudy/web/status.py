@@ -39,6 +39,7 @@ def describe(
             "lost": int(sum(reading.lost.values())),
             "in_flight": reading.in_flight,
         },
+        "capture_dropped": {reason: int(count) for reason, count in reading.capture_dropped.items()},
         "watermark_age_s": _number(reading.watermark_age_s),
         "engines": {
             leg: {
