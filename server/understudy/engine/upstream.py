@@ -126,7 +126,7 @@ async def probe(address: str, model: str, *, timeout_s: float = 5.0) -> bool:
     return False
 
 
-async def reach(address: str, *, timeout_s: float = 3.0) -> None:
+async def reach(address: str, *, timeout_s: float = 5.0) -> None:
     """Open a connection of its own to an engine and have it answer anything at all, as a new caller's would.
 
     It costs the engine no inference, and says nothing about how well it answers one.
