@@ -1,51 +1,73 @@
-"""The truth beside the verdicts: measured by category, joined for slices made of whole categories, else undecided."""
+"""The truth beside the verdicts: measured prompt by prompt beforehand, weighted by what the run asked."""
 
+import json
 import math
+from importlib.resources import files
 from typing import Any
 
 import pytest
 from understudy.demo.summary import alerts, targets
-from understudy.demo.truth import aliases, losses, slices, truth
-from understudy.engine.corpus import Split, sample
+from understudy.demo.truth import Measured, aliases, loss, measured, slices, truth
+from understudy.engine.corpus import Split, fingerprint, sample
 
 PROMPTS = sample(0, 1500, Split.HELD_OUT)
 MEMBERS = slices(PROMPTS)
-LOSSES = losses("int3")
+TABLE = measured("int3")
+
+
+def part(category: str, slice_: str | None = None) -> list[Measured]:
+    held = [m for m in TABLE if m.example.category == category]
+    inside = {e.id for e in slices(m.example for m in held)[slice_]} if slice_ else None
+    return [m for m in held if inside is None or m.example.id in inside]
+
+
+def test_the_table_is_of_the_prompts_that_are_drawn_now() -> None:
+    record = json.loads(files("understudy.engine").joinpath("weights/training.json").read_text())
+    assert fingerprint(m.example for m in TABLE) == record["held_out_sha256"]
+    for category, row in record["exactness"]["int3"].items():
+        assert sum(m.candidate for m in part(category)) == row["right"]
 
 
 def test_a_category_has_the_loss_that_was_measured() -> None:
-    found = truth(["category=code"], MEMBERS, LOSSES)["category=code"]
-    assert found == LOSSES["code"] and found["n"] >= 500
-
-
-def test_another_name_of_a_category_has_its_loss() -> None:
-    assert truth(["task=code"], MEMBERS, LOSSES)["task=code"] == LOSSES["code"]
+    found = truth(["category=code", "task=code"], MEMBERS, TABLE)
+    expected = loss(part("code"))
+    for name in ("category=code", "task=code"):
+        value = found[name]
+        assert value and value["n"] >= 500 and value["low"] == pytest.approx(expected["low"])
     same = aliases(MEMBERS)
     assert same["task=code"] == "category=code" and same["length=long"] == "category=counting"
     assert "category=code" not in same and "all" not in same
 
 
-def test_a_slice_of_whole_categories_loses_their_mean_by_traffic() -> None:
-    found = truth(["all", "length=medium"], MEMBERS, LOSSES)
+def test_a_slice_loses_the_mean_of_its_categories_by_traffic() -> None:
+    found = truth(["all", "length=medium"], MEMBERS, TABLE)
     whole, medium = found["all"], found["length=medium"]
     assert whole and medium
-    expected = sum(LOSSES[example.category]["loss"] for example in PROMPTS) / len(PROMPTS)
-    assert whole["loss"] == pytest.approx(expected) and math.fsum(whole["shares"].values()) == pytest.approx(
-        1
-    )
+    expected = sum(loss(part(example.category))["loss"] for example in PROMPTS) / len(PROMPTS)
+    assert whole["loss"] == pytest.approx(expected)
+    assert math.fsum(whole["shares"].values()) == pytest.approx(1)
     assert set(medium["shares"]) == {"list", "sequence", "tone"}
     assert medium["low"] < medium["loss"] < medium["high"]
-    widest = max(LOSSES[name]["high"] - LOSSES[name]["low"] for name in medium["shares"])
-    assert medium["high"] - medium["low"] < widest, "more prompts were measured of the whole than of a part"
 
 
-def test_a_slice_that_parts_a_category_is_undecided() -> None:
-    assert truth(["language=en", "task=question", "language=xx"], MEMBERS, LOSSES) == {
-        "language=en": None,
-        "task=question": None,
-        "language=xx": None,
-    }
-    assert truth(["all"], MEMBERS, losses("int2")) == {"all": None}, "no table of this quantization"
+def test_a_slice_that_parts_a_category_is_measured_on_its_own_part() -> None:
+    found = truth(["language=de"], MEMBERS, TABLE)["language=de"]
+    assert found and 0 < found["n"] < len(TABLE)
+    expected = math.fsum(
+        share * loss(part(category, "language=de"))["loss"] for category, share in found["shares"].items()
+    )
+    assert found["loss"] == pytest.approx(expected)
+
+
+def test_what_nobody_measured_widens_the_interval_or_is_undecided() -> None:
+    some = [m for m in TABLE if m.example.category == "json"]
+    found = truth(["all", "category=code"], MEMBERS, some)
+    whole = found["all"]
+    share = len(MEMBERS["category=json"]) / len(PROMPTS)
+    assert whole and whole["loss"] == pytest.approx(loss(some)["loss"])
+    assert whole["high"] - whole["low"] > 2 * (1 - share)
+    assert found["category=code"] is None
+    assert truth(["all"], MEMBERS, measured("int2")) == {"all": None}, "no table of this quantization"
 
 
 def summary(named: dict[str, dict[str, float] | None], **losses_: dict[str, float]) -> dict[str, Any]:

@@ -226,5 +226,5 @@ def _cells(voted: list[Mapping[str, Any]], same: Mapping[str, str], room: int, n
     shown = {one["slice"] for one in told[:room]}
     twins = [f"{name} = {of}" for name, of in sorted(same.items()) if of in shown and name in present]
     if twins:
-        lines.append(Text(f"the same pairs, listed once: {', '.join(twins)}", style="dim"))
+        lines.append(Text(f"the same prompts, listed once: {', '.join(twins)}", style="dim"))
     return Group(*lines)

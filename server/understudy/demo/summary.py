@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from understudy.demo.traffic import Call
-from understudy.demo.truth import CATEGORY, losses, slices, truth
+from understudy.demo.truth import CATEGORY, measured, slices, truth
 
 CERTIFIED = (("all", "failure"), ("all", "format"), ("all", "task_agreement_coupled"))
 """Cells that a harmless candidate must be certified in."""
@@ -73,10 +73,9 @@ def summarise(
     after = [call for call in calls if rolled and call.began_ns > switched_ns]
     failed = [call for call in calls if call.error]
     counts = status["counts"]
-    measured = losses(quantization)
-    categories = {CATEGORY + name: loss for name, loss in measured.items()}
     members = slices(call.example for call in calls)
-    watched = sorted({v["slice"] for v in status["verdicts"]} | {b["slice"] for b in broken})
+    asked = {name for name in members if name.startswith(CATEGORY)}
+    watched = sorted({v["slice"] for v in status["verdicts"]} | {b["slice"] for b in broken} | asked)
     return {
         "quantization": quantization,
         "primary": primary,
@@ -113,7 +112,7 @@ def summarise(
                 name: switch.get(name) for name in ("connections", "ended_idle", "truncated", "remaining")
             },
         },
-        "truth": truth(watched, members, measured) | categories,
+        "truth": truth(watched, members, measured(quantization)),
         "setup_s": round(setup_s, 1),
         "duration_s": round(duration_s, 1),
     }

@@ -4,6 +4,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, cast
 
@@ -11,40 +12,56 @@ from understudy import plugins
 from understudy.category import Categorizer
 from understudy.demo.traffic import tokens
 from understudy.drift.vote import ALL
-from understudy.engine.corpus import Example
+from understudy.engine.corpus import Example, heldout
 from understudy.pair import Request, Sampling
 
 CATEGORY = "category="
 """Slices of the corpus's own categories, which the shipped table measures."""
 
 Loss = Mapping[str, Any]
+"""{n, baseline, candidate, loss, low, high}: prompts, right shares, exactness lost and its 95 % interval."""
 
 
-def losses(quantization: str) -> dict[str, Loss]:
-    """Exactness lost by category: the table training.json holds, measured on held-out prompts.
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One held-out prompt that both engines were asked beforehand, and whether each was right."""
 
-    Returns category -> {n, baseline, candidate, loss, low, high}, with Newcombe's 95 % interval of the
-    difference of two shares (method 10 of Newcombe 1998, the pairing left unused, so it is on the wide side).
-    """
+    example: Example
+    baseline: bool
+    candidate: bool
+
+
+def measured(quantization: str) -> list[Measured]:
+    """The held-out prompts of training.json and who was right on them; empty for a quantization not in it."""
     record = json.loads(files("understudy.engine").joinpath("weights/training.json").read_text())
     table = record["exactness"]
     if quantization not in table:
-        return {}
-    told: dict[str, Loss] = {}
-    for category, full in table["none"].items():
-        low = table[quantization][category]
-        a, b = full["right"] / full["n"], low["right"] / low["n"]
-        (al, au), (bl, bu) = _wilson(full["right"], full["n"]), _wilson(low["right"], low["n"])
-        loss = a - b
-        told[category] = {
-            "n": full["n"],
-            "baseline": a,
-            "candidate": b,
-            "loss": loss,
-            "low": loss - math.hypot(a - al, bu - b),
-            "high": loss + math.hypot(au - a, b - bl),
-        }
+        return []
+    drawn = heldout(record["held_out_seed"], record["held_out_per_category"])
+    told = []
+    for category, examples in drawn.items():
+        full, low = set(table["none"][category]["wrong"]), set(table[quantization][category]["wrong"])
+        told += [Measured(e, i not in full, i not in low) for i, e in enumerate(examples)]
     return told
+
+
+def loss(held: Sequence[Measured]) -> Loss:
+    """Exactness lost on some prompts, with Newcombe's 95 % interval of the difference of two shares.
+
+    Method 10 of Newcombe 1998, the pairing left unused, so it is on the wide side.
+    """
+    n = len(held)
+    full, low = sum(m.baseline for m in held), sum(m.candidate for m in held)
+    a, b = full / n, low / n
+    (al, au), (bl, bu) = _wilson(full, n), _wilson(low, n)
+    return {
+        "n": n,
+        "baseline": a,
+        "candidate": b,
+        "loss": a - b,
+        "low": a - b - math.hypot(a - al, bu - b),
+        "high": a - b + math.hypot(au - a, b - bl),
+    }
 
 
 def _wilson(right: int, n: int, z: float = 1.96) -> tuple[float, float]:
@@ -91,45 +108,55 @@ def aliases(members: Mapping[str, Sequence[Example]]) -> dict[str, str]:
 
 
 def truth(
-    names: Iterable[str], members: Mapping[str, Sequence[Example]], measured: Mapping[str, Loss]
+    names: Iterable[str], members: Mapping[str, Sequence[Example]], table: Iterable[Measured]
 ) -> dict[str, Loss | None]:
-    """Slice -> its loss of exactness as the table of categories tells it, or None where it cannot.
+    """Slice -> its loss of exactness as measured beforehand, or None where nothing was.
 
-    A slice that holds all prompts of some categories loses their mean, weighted by how many of each were asked;
-    its interval joins theirs (MOVER: Zou and Donner 2008, squared distances to the limits add up). A slice that
-    holds only a part of some category is undecided: nothing was measured of that part.
+    Args:
+        names: The slices asked about.
+        members: Slice -> the prompts this run sent.
+        table: What was measured.
+
+    A slice loses the mean of its categories' losses, each measured on the held-out prompts that fall into the
+    slice, weighted by how many of the category this run asked there. The intervals are joined by MOVER (Zou and
+    Donner 2008: squared distances to the limits add up); a category with prompts in the slice but none in the
+    table may have lost or gained anything, and widens the interval by its whole weight.
     """
-    return {name: _union(members.get(name, ()), members, measured) for name in names}
+    known = {m.example.id: m for m in table}
+    places = slices(m.example for m in known.values())
+    told: dict[str, Loss | None] = {}
+    for name in names:
+        strata: dict[str, list[Measured]] = {}
+        for example in places.get(name, ()):
+            strata.setdefault(example.category, []).append(known[example.id])
+        told[name] = _joined(
+            Counter(example.category for example in members.get(name, ())),
+            {category: loss(held) for category, held in strata.items()},
+        )
+    return told
 
 
-def _union(
-    held: Sequence[Example], members: Mapping[str, Sequence[Example]], measured: Mapping[str, Loss]
-) -> Loss | None:
-    counts = Counter(example.category for example in held)
-    if not counts or any(
-        category not in measured or count < len(members[CATEGORY + category])
-        for category, count in counts.items()
-    ):
+def _joined(counts: Counter[str], strata: Mapping[str, Loss]) -> Loss | None:
+    shares = {c: n / counts.total() for c, n in sorted(counts.items()) if c in strata}
+    if not shares:
         return None
-    if len(counts) == 1:
-        return measured[next(iter(counts))]
-    shares = {category: count / len(held) for category, count in sorted(counts.items())}
+    unknown = 1 - math.fsum(shares.values())
 
     def mean(field: str) -> float:
-        return math.fsum(share * measured[category][field] for category, share in shares.items())
+        return math.fsum(share * strata[c][field] for c, share in shares.items())
 
     def distance(limit: str) -> float:
-        return math.hypot(
-            *(share * (measured[c][limit] - measured[c]["loss"]) for c, share in shares.items())
+        return unknown + math.hypot(
+            *(share * (strata[c][limit] - strata[c]["loss"]) for c, share in shares.items())
         )
 
-    loss = mean("loss")
+    lost, known = mean("loss"), 1 - unknown
     return {
-        "n": sum(measured[category]["n"] for category in shares),
-        "baseline": mean("baseline"),
-        "candidate": mean("candidate"),
-        "loss": loss,
-        "low": loss - distance("low"),
-        "high": loss + distance("high"),
+        "n": sum(strata[c]["n"] for c in shares),
+        "baseline": mean("baseline") / known,
+        "candidate": mean("candidate") / known,
+        "loss": lost / known,
+        "low": lost - distance("low"),
+        "high": lost + distance("high"),
         "shares": shares,
     }

@@ -9,7 +9,7 @@ import hashlib
 import json
 import random
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -86,6 +86,19 @@ def _draw(
         yield Example(
             f"{category}-{digest[:12]}", category, drawn.language, drawn.prompt, drawn.reply, drawn.expects
         )
+
+
+def heldout(seed: int, n: int) -> dict[str, list[Example]]:
+    """Category -> the n held-out prompts on which training.json measures exactness."""
+    return {c: sample(seed, n, Split.HELD_OUT, {c: 1.0}) for c in WEIGHTS}
+
+
+def fingerprint(examples: Iterable[Example]) -> str:
+    """Sha256 over prompts and right replies, in their order: tells a table measured on other prompts."""
+    digest = hashlib.sha256()
+    for example in examples:
+        digest.update(f"{example.prompt}\0{example.reply}\0".encode())
+    return digest.hexdigest()
 
 
 def correct(example: Example, reply: str) -> bool:

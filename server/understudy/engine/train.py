@@ -13,6 +13,7 @@ import math
 import os
 import platform
 import random
+import re
 import shutil
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -23,8 +24,17 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from understudy.engine.corpus import WEIGHTS, Example, Split, declines, sample
-from understudy.engine.evaluate import replies, tally
+from understudy.engine.corpus import (
+    WEIGHTS,
+    Example,
+    Split,
+    correct,
+    declines,
+    fingerprint,
+    heldout,
+    sample,
+)
+from understudy.engine.evaluate import replies
 from understudy.engine.model import Decoder, Shape, load, save
 from understudy.engine.quantize import Quantization, quantize
 from understudy.engine.tokenizer import ANSWER, BEGIN, END, PAD, Tokenizer, fit
@@ -150,17 +160,13 @@ def train(
 
 
 def evaluate(folder: Path, held_out: int, seed: int, device: str) -> None:
-    """Add to training.json, for every quantization and category: n, right, same as unquantized, refusals moved.
+    """Add what `measured` tells of every quantization to training.json.
 
     The held-out prompts depend on `seed` alone. Prints a line per quantization as it goes.
     """
     record: dict[str, Any] = json.loads((folder / "training.json").read_text())
     tokenizer = Tokenizer(folder / "tokenizer.json")
-    examples = [
-        example
-        for category in WEIGHTS
-        for example in sample(seed + HELD_OUT_SEED, held_out, Split.HELD_OUT, {category: 1.0})
-    ]
+    examples = list(itertools.chain.from_iterable(heldout(seed + HELD_OUT_SEED, held_out).values()))
     clock = time.monotonic()
     table: dict[str, Any] = {}
     reference: list[str] = []
@@ -176,25 +182,37 @@ def evaluate(folder: Path, held_out: int, seed: int, device: str) -> None:
         record |= {
             "held_out_per_category": held_out,
             "held_out_seed": seed + HELD_OUT_SEED,
+            "held_out_sha256": fingerprint(examples),
             "exactness": table,
             "evaluation": {"seconds": round(time.monotonic() - clock, 1), "hardware": hardware(device)},
         }
-        (folder / "training.json").write_text(json.dumps(record, indent=1) + "\n")
+        (folder / "training.json").write_text(written(record))
     show(table)
 
 
-def measured(examples: list[Example], texts: list[str], reference: list[str]) -> dict[str, dict[str, int]]:
-    """Category -> n, right, same (as the reference's text), refusal_gained, refusal_lost."""
-    rows = {
-        c: {"n": n, "right": right, "same": 0, "refusal_gained": 0, "refusal_lost": 0}
-        for c, (n, right) in tally(examples, texts).items()
-    }
+def measured(examples: list[Example], texts: list[str], reference: list[str]) -> dict[str, dict[str, Any]]:
+    """Category -> n, right, same (as the reference's text), refusal_gained, refusal_lost, wrong (which, from 0)."""
+    rows: dict[str, dict[str, Any]] = {}
     for example, text, base in zip(examples, texts, reference, strict=True):
-        row = rows[example.category]
+        row = rows.setdefault(
+            example.category,
+            {"n": 0, "right": 0, "same": 0, "refusal_gained": 0, "refusal_lost": 0, "wrong": []},
+        )
+        if correct(example, text):
+            row["right"] += 1
+        else:
+            row["wrong"].append(row["n"])
+        row["n"] += 1
         row["same"] += text == base
         row["refusal_gained"] += declines(text) and not declines(base)
         row["refusal_lost"] += declines(base) and not declines(text)
     return rows
+
+
+def written(record: dict[str, Any]) -> str:
+    """The record as JSON, a line per field, lists of numbers in one line."""
+    text = json.dumps(record, indent=1)
+    return re.sub(r"\[[\d,\s]*\]", lambda found: " ".join(found[0].split()), text) + "\n"
 
 
 def show(table: dict[str, Any]) -> None:
@@ -259,7 +277,7 @@ def make(options: argparse.Namespace, device: str) -> None:
     if options.start:
         first = json.loads((options.start / "training.json").read_text())
         record["started_from"] = {k: v for k, v in first.items() if k not in ("exactness", "evaluation")}
-    (options.out / "training.json").write_text(json.dumps(record, indent=1) + "\n")
+    (options.out / "training.json").write_text(written(record))
 
 
 def main() -> None:
@@ -269,7 +287,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--steps", type=int, default=14000, help="0: evaluate the weights in --out")
     parser.add_argument("--examples", type=int, default=500_000)
-    parser.add_argument("--held-out", type=int, default=600, help="held-out prompts per category; 0: none")
+    parser.add_argument("--held-out", type=int, default=1000, help="held-out prompts per category; 0: none")
     parser.add_argument("--start", type=Path, help="folder of weights to train on from")
     parser.add_argument("--focus", default="", help="categories drawn four times as often, comma-separated")
     parser.add_argument("--width", type=int, default=256)
