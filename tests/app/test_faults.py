@@ -95,7 +95,10 @@ async def test_killed_one_after_another_under_traffic_no_caller_notices_and_no_p
         settled = await deployment.until(lambda s: s["counts"]["in_flight"] == 0)
         assert settled["accounted"]
         counts = settled["counts"]
-        assert counts["requests"] <= len(said)
+        assert counts["requests"] == counts["eligible"] <= len(said)
+        # Blind is at most the one connection that the observer followed when it was killed: those opened while it
+        # was away waited for it, and for the controller to tell it that the mirror is on.
+        assert settled["relay"]["blind"] <= 1
         status = await deployment.until(lambda s: votes(s) == s["counts"]["paired"])
         assert status["counts"]["paired"] == counts["paired"]
 
@@ -125,6 +128,9 @@ async def test_a_killed_relay_fails_only_calls_under_way_and_is_back_obeying_the
                         said.append((told or b"").decode())
                     except grpc.aio.AioRpcError as error:
                         failures[error.code().name] += 1
+                        # A call begun in the same instant would go out on the same dead connection: gRPC's
+                        # channel has not noticed yet.
+                        await asyncio.sleep(0.05)
 
         async with asyncio.TaskGroup() as group:
             for number in range(4):
@@ -142,17 +148,18 @@ async def test_a_killed_relay_fails_only_calls_under_way_and_is_back_obeying_the
                 await asyncio.sleep(0.01)
             stop.set()
         assert back_s < 10, "about a second on a machine with time for it"
-        # A caller may be cut off twice: on the connection that died, and on one the new relay was just taking up.
-        assert set(failures) <= {"UNAVAILABLE"} and failures.total() <= 8, failures
+        # One call under way for each caller: what comes next waits in the listening socket, which outlives it.
+        assert set(failures) <= {"UNAVAILABLE"} and failures.total() <= 4, failures
         assert [one for one in candidate.metadata if "x-understudy-leg" not in one] == asked, "latched"
         assert len(baseline.requests) >= served + 30
+        # Every call that was answered was seen, those on connections that the new relay took up before it had
+        # found the observer again too; a call that failed may have died with the old relay before it was copied.
         settled = await deployment.until(
-            lambda s: s["counts"]["in_flight"] == 0 and s["counts"]["eligible"] > before + 10
+            lambda s: s["counts"]["in_flight"] == 0 and s["counts"]["eligible"] >= len(said)
         )
-        counts = settled["counts"]
-        assert settled["relay"]["primary"] == settled["primary"] == "baseline"
-        assert settled["accounted"] and counts["lost"] <= 8 and counts["failed"] <= failures.total()
-        # Connections taken up before the new relay had found the observer again stay unobserved: served, not paired.
+        counts, relay = settled["counts"], settled["relay"]
+        assert relay["primary"] == settled["primary"] == "baseline" and relay["blind"] == 0
+        assert settled["accounted"] and counts["lost"] <= failures.total() and counts["failed"] == 0
         assert counts["eligible"] <= len(said) + failures.total(), counts
 
 
