@@ -32,6 +32,8 @@ REQUEST = {
     "content-type": "application/grpc",
     "x-user": "ann",
 }
+ASKED_BYTES = sum(len(name) + len(value) for name, value in REQUEST.items())
+"""What the metadata of one open call counts."""
 RESPONSE = {":status": "200", "content-type": "application/grpc", "x-node": "b"}
 
 
@@ -205,7 +207,7 @@ def test_an_elided_frame_makes_its_call_unobserved_and_no_other() -> None:
     play.open(3)
     play.data(C, framed(b"xyz")[:6], 1)
     assert play.assembler.elided(C, frame(0, 1, b"yz", 1)[:9], 7) == [Unobserved(5, 1, "elided", 7)]
-    assert play.assembler.buffered == 0
+    assert play.assembler.buffered == ASKED_BYTES
     assert play.answer(1) == [] and play.end(1, grpc_status="0") == []
     assert play.data(C, framed(b"b"), 3) == [received(C, 3, b"b")]
 
@@ -221,12 +223,12 @@ def test_a_message_over_the_bound_makes_its_call_unobserved() -> None:
 
 
 def test_unfinished_messages_of_all_calls_share_one_bound() -> None:
-    play = Play(max_buffered_bytes=200)
+    play = Play(max_buffered_bytes=200 + 2 * ASKED_BYTES)
     play.open(1)
     play.open(3)
     assert play.data(C, framed(bytes(500))[:150], 1) == []
     assert play.data(C, framed(bytes(500))[:100], 3) == [Unobserved(5, 3, "oversize", 7)]
-    assert play.assembler.buffered == 150
+    assert play.assembler.buffered == 150 + ASKED_BYTES
     assert play.see(C, frame(3, 1, bytes(4))) != [] and play.assembler.buffered == 0
 
 
@@ -353,7 +355,7 @@ def test_calls_come_out_as_sent_however_they_were_cut_and_interleaved(
 def test_no_frames_raise_or_outgrow_the_bound(
     frames: list[tuple[Side, int, int, int, bytes, bool]],
 ) -> None:
-    play = Play(max_message_bytes=64, max_buffered_bytes=256)
+    play = Play(max_message_bytes=64, max_buffered_bytes=600)
     ended: set[int] = set()
     play.open(1)
     play.open(3)
@@ -361,7 +363,7 @@ def test_no_frames_raise_or_outgrow_the_bound(
     for side, kind, flags, stream, payload, elided in frames:
         raw = frame(kind, stream, payload, flags)
         events = play.assembler.elided(side, raw[:9], 7) if elided else play.see(side, raw)
-        assert play.assembler.buffered <= 256
+        assert play.assembler.buffered <= 600
         for event in events:
             assert event.stream == 0 or event.stream not in ended
             if isinstance(event, Closed | Unobserved):
@@ -382,3 +384,18 @@ def test_a_flood_of_unfinished_calls_is_held_within_the_bound() -> None:
     tracemalloc.stop()
     assert play.assembler.buffered <= 1_000_000
     assert peak < 4_000_000
+
+
+def test_requests_whose_metadata_is_large_only_when_inflated_are_held_within_the_bound() -> None:
+    play = Play(max_buffered_bytes=1_000_000)
+    play.open(1, x_pad="v" * 3000)
+    asked = play.encoders[C].encode([*REQUEST.items(), ("x-pad", "v" * 3000)])
+    bomb = asked + asked[-1:] * 15  # some 48 KB of metadata in some 20 bytes
+    tracemalloc.start()
+    flood = b"".join(frame(1, stream, bomb, 4) for stream in range(3, 4003, 2))
+    events = play.see(C, flood)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    kinds = [type(event) for event in events]
+    assert 15 < kinds.count(Opened) < 25 and kinds.count(Unobserved) == 2000 - kinds.count(Opened)
+    assert play.assembler.buffered <= 1_000_000 and peak < 3_000_000

@@ -193,7 +193,11 @@ class Assembler:
                 self._observer.forget(stream)
                 events.append(self._unobserved(stream, Reason.PROTOCOL, ns))
                 return
-            self._rpcs[stream] = _Rpc(self._max_message, _text(fields.get(b"grpc-encoding", b"identity")))
+            opened = _Rpc(self._max_message, _text(fields.get(b"grpc-encoding", b"identity")))
+            self._rpcs[stream] = opened
+            # Whoever is told of the RPC keeps its metadata too, and a few bytes of HPACK can name 64 KiB of it.
+            if not self._keep(opened, stream, headers, ns, events):
+                return
             method = _text(fields.get(b":path", b""))
             authority = _text(fields.get(b":authority") or fields.get(b"host", b""))
             metadata = _metadata(headers)
@@ -210,9 +214,7 @@ class Assembler:
             rpc.http_status = _number(fields.get(b":status", b""))
             rpc.opaque = rpc.http_status != _HTTP_OK or not _is_grpc(fields)
             rpc.server.encoding = _text(fields.get(b"grpc-encoding", b"identity"))
-        held = sum(len(name) + len(value) for name, value in headers)
-        rpc.held += held
-        self._hold(rpc, stream, held, ns, events)
+        self._keep(rpc, stream, headers, ns, events)
 
     def _data(self, event: DataReceived, events: list[Event]) -> None:
         stream, side, ns = event.stream, event.side, event.ns
@@ -254,6 +256,15 @@ class Assembler:
             self._observer.forget(stream)
             status, error = _status(rpc)
             self._close(stream, status, error, "", ns, events)
+
+    def _keep(self, rpc: _Rpc, stream: int, headers: Headers, ns: int, events: list[Event]) -> bool:
+        """Account for metadata that is held until its RPC ends; False when that broke the bound."""
+        held = 0
+        for name, value in headers:
+            held += len(name) + len(value)
+        rpc.held += held
+        self._hold(rpc, stream, held, ns, events)
+        return stream in self._rpcs
 
     def _hold(self, rpc: _Rpc, stream: int, grown: int, ns: int, events: list[Event]) -> None:
         """Account for bytes held, or no longer held; an RPC that breaks the connection's bound goes."""
@@ -305,11 +316,13 @@ def _number(value: bytes) -> int:
 
 
 def _metadata(headers: Headers) -> Metadata:
-    return tuple(
-        (_text(name), _base64(value) if value[:1] == b"\0" and name[-4:] == b"-bin" else _text(value))
-        for name, value in headers
-        if name[:1] != b":"
-    )
+    return tuple([_field(name, value) for name, value in headers if name[:1] != b":"])
+
+
+def _field(name: bytes, value: bytes) -> tuple[str, str]:
+    if value[:1] == b"\0" and name[-4:] == b"-bin":
+        return _text(name), _base64(value)
+    return name.decode("utf-8", "replace"), value.decode("utf-8", "replace")
 
 
 def _base64(value: bytes) -> str:
