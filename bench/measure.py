@@ -132,7 +132,7 @@ class Limits:
             told = field.load(row, "open", plan.probe_s, CONNECTIONS, rate)
             return _carried(field, row, before, told, OPEN_P99_US)
 
-        return {"rps": self._most("rate", row, plan, 1000, MOST_RATE, carries)}
+        return self._most("rps", row, plan, 1000, MOST_RATE, carries)
 
     def held(self, field: Field, row: Row, plan: Plan) -> Figures:
         """The most streams at 20 ms with p99 within 10 ms, all paired if the row pairs, none shed."""
@@ -144,18 +144,18 @@ class Limits:
             told = field.load(row, "streams", seconds, connections, count, INTERVAL_US, urgent=True)
             return _carried(field, row, before, told, HELD_P99_US)
 
-        return {"streams": float(int(self._most("held", row, plan, 64, MOST_STREAMS, carries)))}
+        return self._most("streams", row, plan, 64, MOST_STREAMS, carries)
 
     def _most(
         self, name: str, row: Row, plan: Plan, first: float, cap: float, carries: Callable[[float], bool]
-    ) -> float:
+    ) -> Figures:
         start = self._known.get((name, row.name), first)
         found = search(
             start, cap, plan.halvings, lambda at: carries(at) or carries(at)
         )  # one bad moment is none
         if found:
             self._known[name, row.name] = found
-        return found
+        return {name: float(int(found)), "capped": float(found >= cap)}
 
 
 def search(start: float, cap: float, halvings: int, carries: Callable[[float], bool]) -> float:

@@ -102,7 +102,7 @@ def measures(plan: Plan, quick: bool) -> list[Measure]:
         Measure(
             "held",
             "streams held at p99 10 ms",
-            ("nginx", *(("haproxy", "envoy") if full else ()), "tee", "paired"),
+            ("nginx", "tee", "paired"),
             plan.searches,
             probes,
             limits.held,
@@ -179,6 +179,10 @@ def take(
                     except Unusable as reason:
                         notes.append(f"{each.name}, {name}, round {number + 1}: {reason}")
                         field.rest(row(name))
+                    if figures and figures.get("capped"):
+                        notes.append(
+                            f"{each.name}, {name}, round {number + 1}: no limit found, as far as was looked"
+                        )
                     found[each.name][name].append(figures)
                     progress.advance(task, each.seconds)
     return found, notes
@@ -251,8 +255,8 @@ def _lines(path: str) -> list[str]:
 def show(told: Mapping[str, Any], console: Console) -> None:
     """The table of rows, the targets, and what was unusable."""
     table = Table(title="medians over rounds", title_justify="left")
-    for head in ("row", "+p50 us", "+p99 us", "most rps", "kept rps", "held", "CPU us", "B/stream"):
-        table.add_column(head, justify="left" if head == "row" else "right")
+    for head in ("row", "+p50 us", "+p99 us", "most rps", "kept rps", "held", "CPU us", "B/idle"):
+        table.add_column(head, justify="left" if head == "row" else "right", no_wrap=True)
     for name, each in told["rows"].items():
         figures = (
             "added_p50_us",

