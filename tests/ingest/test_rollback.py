@@ -11,7 +11,7 @@ from understudy.errors import ConfigError
 from understudy.service.lines import ask
 
 from tests.app.stage import Deployment, Engine, call, config
-from tests.app.test_serve import broken, good, prompts
+from tests.app.test_serve import broken, drive_until_latched, good
 from tests.ingest.envoy import running
 
 ENGINES = {"engines": {name: {"address": f"{name}:1", "model": "m"} for name in ("baseline", "candidate")}}
@@ -40,10 +40,7 @@ async def test_a_broken_candidate_behind_envoy_is_latched_and_said_and_envoy_goe
         try:
             await deployment.start()
             async with running(directory, ports, "cluster: candidate"):
-                for _ in range(60):
-                    await call(port, prompts(40))
-                    if (await deployment.status())["latch"]:
-                        break
+                await drive_until_latched(deployment, port)
                 status = await deployment.until(lambda s: s["primary"] == "baseline")
                 assert status["verdict"] == "BREACH" and status["latch"]["primary"] == "baseline"
                 assert status["signal"]["action"] == "rollback" and status["accounted"]
