@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from understudy.wire.events import Reason
 from understudy.wire.grpc import MessageSplitter
 
+from tests.wire.effort import examples
+
 
 def framed(data: bytes, flag: int = 0) -> bytes:
     return bytes([flag]) + len(data).to_bytes(4, "big") + data
@@ -94,6 +96,25 @@ def test_what_cannot_be_read_is_named(encoding: str, data: bytes, reason: Reason
     splitter = MessageSplitter(encoding=encoding)
     assert splitter.feed(data) == []
     assert splitter.problem is reason
+
+
+@examples(200)
+@given(
+    st.lists(st.one_of(st.binary(max_size=30), st.binary(max_size=60).map(gzipped)), max_size=12),
+    st.sampled_from(["identity", "gzip", "deflate", "zstd"]),
+    st.integers(0, 80),
+    st.binary(max_size=3),
+)
+def test_any_payloads_end_in_messages_or_one_named_problem(
+    payloads: list[bytes], encoding: str, where: int, patch: bytes
+) -> None:
+    splitter = MessageSplitter(max_message_bytes=50, encoding=encoding)
+    for payload in payloads:
+        damaged = payload[:where] + patch + payload[where + len(patch) :]
+        lost = splitter.problem
+        messages = splitter.feed(damaged)
+        assert all(len(message) <= 50 for message in messages) and not (lost and messages)
+        assert splitter.buffered <= 55 and not (splitter.problem and splitter.buffered)
 
 
 def test_an_uncompressed_message_passes_under_any_encoding() -> None:
