@@ -32,7 +32,7 @@ class Settings:
     message_bytes: int = 8 * 1024 * 1024
     """Longest message assembled; a longer one makes its RPC unobserved, and is still relayed."""
     connection_bytes: int = 64 * 1024 * 1024
-    """Most bytes of unfinished messages held for one connection."""
+    """Most bytes of metadata and unfinished messages held for one connection."""
 
     def __post_init__(self) -> None:
         for name in ("queue_pairs", "queue_bytes", "batch_pairs", "message_bytes", "connection_bytes"):
