@@ -87,7 +87,7 @@ static inline int flush(int epoll, Link *link, void *tag) {
         ssize_t size;
         while (link->to - link->from < 65536 && (size = nghttp2_session_mem_send(link->session, &data)) > 0) {
             if (link->to + (size_t)size > link->room) {
-                memmove(link->out, link->out + link->from, link->to - link->from);
+                if (link->from) memmove(link->out, link->out + link->from, link->to - link->from);
                 link->to -= link->from;
                 link->from = 0;
                 if (link->to + (size_t)size > link->room)

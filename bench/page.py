@@ -13,13 +13,13 @@ from bench.targets import added, series
 
 WIDTH, LEFT, RIGHT, LINE = 920, 370, 790, 24
 PLOTS = (
-    ("added p50 of a message, 64 streams at 20 ms", "us", "latency", "p50_us"),
-    ("added p99 of a message, 64 streams at 20 ms", "us", "latency", "p99_us"),
-    ("most unary calls a second, closed loop", "rps", "most", "rps"),
-    ("highest open-loop rate, everything observed or paired", "rps", "rate", "rps"),
-    ("streams held with p99 within 10 ms", "streams", "held", "streams"),
-    ("CPU per call at 1,000 a second, all processes", "us", "cost", "cpu_us"),
-    ("resident bytes per idle stream", "bytes", "memory", "bytes"),
+    ("added p50 of a message, 64 streams at 20 ms, us", "latency", "p50_us"),
+    ("added p99 of a message, 64 streams at 20 ms, us", "latency", "p99_us"),
+    ("most unary calls a second, closed loop", "most", "rps"),
+    ("highest open-loop rate a second, everything observed or paired", "rate", "rps"),
+    ("streams held with p99 within 10 ms", "held", "streams"),
+    ("CPU per call at 1,000 a second, all processes, us", "cost", "cpu_us"),
+    ("resident bytes per idle stream", "memory", "bytes"),
 )
 
 
@@ -28,13 +28,13 @@ def render(told: Mapping[str, Any]) -> str:
     source = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
     page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     plots = []
-    for title, unit, measure, figure in PLOTS:
+    for title, measure, figure in PLOTS:
         rows = [
             (name, told["rows"][name]["title"], values)
             for name in told["rows"]
             if (values := _values(told["rounds"], measure, name, figure))
         ]
-        plots.append((f"{title}, {unit}", dots(rows, title)))
+        plots.append((title, dots(rows, title)))
     return page.from_string(source).render(told=told, plots=plots, number=number)
 
 

@@ -229,7 +229,7 @@ ROWS: tuple[Row, ...] = (
     Row("haproxy", "HAProxy h2", _haproxy),
     Row("nghttpx", "nghttpx", _nghttpx),
     Row("envoy", "Envoy", _envoy),
-    Row("envoy-mirror", "Envoy + request_mirror_policies (drops the shadow's answer)", _mirroring_envoy),
+    Row("envoy-mirror", "Envoy mirroring (drops the shadow's answer)", _mirroring_envoy),
     Row("tee", "grpc.aio tee + pairing", _tee, "count.sock", pairs=True),
     Row("relay", "Understudy's relay alone", _relay),
     Row("observed", "Understudy, every request observed, mirror off", _observed, "count.sock"),

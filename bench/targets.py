@@ -41,6 +41,7 @@ def targets(rounds: Rounds, checked: Mapping[str, Sequence[int]]) -> list[dict[s
             "limit": limit.value,
             "value": None if found is None else found.value,
             "met": met(found, goal, limit) if verdict is None else verdict,
+            "stretch": id_.endswith("+"),
             "low": None if found is None else found.low,
             "high": None if found is None else found.high,
             "rounds": 0 if found is None else found.rounds,

@@ -74,7 +74,7 @@ static ssize_t body(nghttp2_session *session, int32_t stream, uint8_t *buf, size
     Call *call = source->ptr;
     (void)user;
     size_t size = call->to - call->from < room ? call->to - call->from : room;
-    memcpy(buf, call->out + call->from, size);
+    if (size) memcpy(buf, call->out + call->from, size);
     call->from += size;
     if (call->from != call->to) return (ssize_t)size;
     call->from = call->to = 0;

@@ -104,6 +104,7 @@ def test_targets_say_what_was_found_and_are_open_where_nothing_was_measured() ->
     assert found["pause"]["met"] is True and found["bytes"]["met"] is True
     assert found["paired"]["value"] is None and found["paired"]["met"] is None
     assert {"id", "what", "target", "value", "met"} <= set(found["p50"])
+    assert [name for name, target in found.items() if target["stretch"]] == ["paired+", "cpu+"]
 
 
 def test_bytes_that_differ_or_were_never_compared_miss_their_target() -> None:
