@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 from understudy.demo.stage import Ports, Stage, config, free_port
@@ -72,6 +73,8 @@ async def test_a_real_client_through_envoy_gets_the_engines_bytes_and_its_calls_
         assert not {
             name: status["counts"][name] for name in ("shed", "failed", "lost") if status["counts"][name]
         }
+
+        assert httpx.get(f"http://127.0.0.1:{ports.web}/readyz").status_code == 200, "no relay is needed"
 
         async def drive() -> None:
             assert await aio_unary(envoy) == unary

@@ -85,7 +85,8 @@ class Stream:
         """Envoy will say no more: a call without an end was reset, some time after it was last heard of.
 
         By its caller, as far as Envoy tells: an engine that fails before its response headers is told as a
-        status (UNAVAILABLE, in a reply of Envoy's own), one that fails later looks like a caller that left.
+        status (UNAVAILABLE, in a reply of Envoy's own, since 1.37), one that fails later looks like a caller
+        that left.
         When we were `behind`, nobody knows: Envoy takes back what is not read some seconds after the end.
         """
         if self.over or not self._opened:
