@@ -83,7 +83,8 @@ async def test_killed_one_after_another_under_traffic_no_caller_notices_and_no_p
     ):
         async with traffic(port) as said:
             for name in ("controller", "analyzers", "observer"):
-                await deployment.until(lambda s: s["scored"] > 20)
+                status = await deployment.until(lambda s: s["scored"] > 20)
+                known = status["counts"]["requests"]
                 running(deployment, name).kill()
                 before = len(said)
                 while len(said) < before + 40:
@@ -91,16 +92,18 @@ async def test_killed_one_after_another_under_traffic_no_caller_notices_and_no_p
                 await deployment.until(
                     lambda s: bool(s["pairing"]) and bool(s["analyzers"] if "analyzers" in s else 1)
                 )
-            await deployment.until(lambda s: s["counts"]["lost"] + s["counts"]["paired"] > 0)
-        settled = await deployment.until(lambda s: s["counts"]["in_flight"] == 0)
-        assert settled["accounted"]
-        counts = settled["counts"]
-        assert counts["requests"] == counts["eligible"] <= len(said)
-        # Blind is at most the one connection that the observer followed when it was killed: those opened while it
-        # was away waited for it, and for the controller to tell it that the mirror is on.
-        assert settled["relay"]["blind"] <= 1
-        status = await deployment.until(lambda s: votes(s) == s["counts"]["paired"])
-        assert status["counts"]["paired"] == counts["paired"]
+        # The calls under way as the observer was killed, eight at most, were on a connection that is blind now.
+        # Later ones waited for it, and for the controller to tell it that the mirror is on.
+        seen = known + len(said) - before - 8
+        status = await deployment.until(
+            lambda s: (
+                s["counts"]["requests"] >= seen
+                and s["counts"]["in_flight"] == 0
+                and votes(s) == s["counts"]["paired"]
+            )
+        )
+        assert status["accounted"] and status["relay"]["blind"] <= 1
+        assert status["counts"]["requests"] == status["counts"]["eligible"] <= len(said)
 
 
 async def test_a_killed_relay_fails_only_calls_under_way_and_is_back_obeying_the_latch() -> None:
