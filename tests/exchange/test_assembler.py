@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from understudy.exchange import (
     Assembler,
+    Budget,
     Closed,
     Event,
     HalfClosed,
@@ -52,7 +53,7 @@ def received(side: Side, stream: int, data: bytes, index: int = 0) -> Received:
 class Play:
     """One connection seen from its start."""
 
-    def __init__(self, **limits: int) -> None:
+    def __init__(self, **limits: Any) -> None:
         self.assembler = Assembler(5, "engine:8001", **limits)
         self.encoders = {C: Encoder(), S: Encoder()}
         self.see(C, PREFACE + frame(4, 0))
@@ -399,3 +400,32 @@ def test_requests_whose_metadata_is_large_only_when_inflated_are_held_within_the
     kinds = [type(event) for event in events]
     assert 15 < kinds.count(Opened) < 25 and kinds.count(Unobserved) == 2000 - kinds.count(Opened)
     assert play.assembler.buffered <= 1_000_000 and peak < 3_000_000
+
+
+def test_all_connections_share_one_budget_and_give_it_back() -> None:
+    budget = Budget(1_000_000)
+    plays = [Play(budget=budget) for _ in range(20)]
+    for play in plays:
+        play.open(1)
+        for at in range(0, 90_000, 15_000):
+            play.data(C, framed(bytes(100_000))[at : at + 15_000], 1)
+    assert 900_000 < budget.used <= 1_000_000
+    assert plays[0].data(C, bytes(10_005), 1) != []  # its message is whole: there is room again
+    assert len(plays[-1].open(3)) == 1
+    for play in plays:
+        play.assembler.closed(8)
+    assert budget.used == 0
+
+
+def test_an_unfinished_frame_counts_and_costs_its_connection_when_there_is_no_room() -> None:
+    budget = Budget(300_000)
+    hoarders = [Play(budget=budget) for _ in range(3)]
+    told: list[Event] = []
+    for play in hoarders:
+        play.see(S, frame(4, 0, b"\0\x05" + (4_194_304).to_bytes(4, "big")))
+        play.open(1)
+        told += play.see(C, frame(0, 1, bytes(1_000_000))[:20_000])
+        for _ in range(10):
+            told += play.see(C, bytes(16_000))
+    assert told == [Unobserved(5, 1, "oversize", 7), Unobserved(5, 0, "oversize", 7)] * 2
+    assert budget.used <= 300_000

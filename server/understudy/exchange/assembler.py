@@ -26,7 +26,10 @@ from understudy.wire.grpc import MAX_MESSAGE_BYTES, MessageSplitter
 from understudy.wire.http2 import Observer
 
 MAX_BUFFERED_BYTES: Final = 64 * 1024 * 1024
-"""Default bound of what the open RPCs of one connection hold together: unfinished messages and metadata."""
+"""Default bound of what is held for one connection: unfinished frames and messages, and metadata."""
+
+FRAME_BYTES: Final = 64 * 1024
+"""An unfinished frame up to here never costs its connection, however little room is left."""
 
 NO_STATUS: Final = -1
 _HTTP_OK: Final = 200
@@ -43,6 +46,16 @@ _ENDED: Final = {
 """Who cut off the RPCs that were open at a connection's end, and in what words; nobody, if not named here."""
 
 Metadata = tuple[tuple[str, str], ...]
+
+
+class Budget:
+    """Bytes that the Assemblers of one process hold, and may hold, together."""
+
+    __slots__ = ("limit", "used")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.used = 0
 
 
 class _Rpc:
@@ -88,12 +101,17 @@ class Assembler:
         upstream: str,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
         max_buffered_bytes: int = MAX_BUFFERED_BYTES,
+        budget: Budget | None = None,
     ) -> None:
+        """Holds at most `max_buffered_bytes` and FRAME_BYTES, less when others have spent the `budget` they share."""
         self.connection = connection
         self.upstream = upstream
         self._max_message = max_message_bytes
         self._max_buffered = max_buffered_bytes
+        self._budget = budget or Budget(max_buffered_bytes)
         self._buffered = 0
+        self._framed = 0
+        """How much of it is unfinished frames and header blocks."""
         self._observer = Observer()
         self._rpcs: dict[int, _Rpc] = {}
         self._highest = 0
@@ -110,12 +128,21 @@ class Assembler:
 
     @property
     def buffered(self) -> int:
-        """Bytes of unfinished messages and metadata held."""
+        """Bytes held: unfinished frames and messages, and metadata."""
         return self._buffered
 
     def feed(self, side: Side, data: bytes, ns: int) -> list[Event]:
         """Bytes that `side` sent, read at `ns`; cut anywhere."""
-        return self._assemble(self._observer.receive(side, data, ns))
+        events = self._assemble(self._observer.receive(side, data, ns))
+        framed = self._observer.buffered
+        if framed != self._framed:
+            self._count(framed - self._framed)
+            self._framed = framed
+            # A frame cannot be given up alone: where the next one begins would be lost with it.
+            if framed > FRAME_BYTES and self._full():
+                self._observer.abandon()
+                self._lose(Reason.OVERSIZE, ns, events)
+        return events
 
     def take(self, observed: Iterable[WireEvent]) -> list[Event]:
         """What somebody else saw of RPCs (a proxy that tells), each in its order; instead of `feed`."""
@@ -132,6 +159,8 @@ class Assembler:
         for stream in list(self._rpcs):
             self._close(stream, NO_STATUS, error, by, ns, events)
         self._observer.abandon()
+        self._count(-self._buffered)
+        self._framed = 0
         return events
 
     def blind(self, ns: int) -> list[Event]:
@@ -238,7 +267,7 @@ class Assembler:
                 rpc.server_messages += 1
             events.append(Received(self.connection, stream, Message(side, data, ns, index)))
         if splitter.problem:
-            self._buffered -= before
+            self._count(-before)
             self._drop(stream, splitter.problem, ns, events)
         elif (grown := splitter.buffered - before) != 0:
             self._hold(rpc, stream, grown, ns, events)
@@ -268,14 +297,21 @@ class Assembler:
 
     def _hold(self, rpc: _Rpc, stream: int, grown: int, ns: int, events: list[Event]) -> None:
         """Account for bytes held, or no longer held; an RPC that breaks the connection's bound goes."""
-        self._buffered += grown
-        if grown > 0 and self._buffered > self._max_buffered:
+        self._count(grown)
+        if grown > 0 and self._full():
             self._drop(stream, Reason.OVERSIZE, ns, events)
+
+    def _count(self, change: int) -> None:
+        self._buffered += change
+        self._budget.used += change
+
+    def _full(self) -> bool:
+        return self._buffered > self._max_buffered or self._budget.used > self._budget.limit
 
     def _release(self, stream: int) -> _Rpc | None:
         rpc = self._rpcs.pop(stream, None)
         if rpc is not None:
-            self._buffered -= rpc.held + rpc.client.buffered + rpc.server.buffered
+            self._count(-(rpc.held + rpc.client.buffered + rpc.server.buffered))
         return rpc
 
     def _close(
@@ -295,7 +331,8 @@ class Assembler:
         events.extend(self._unobserved(stream, reason, ns) for stream in self._rpcs)
         events.append(self._unobserved(0, reason, ns))
         self._rpcs = {}
-        self._buffered = 0
+        self._count(-self._buffered)
+        self._framed = 0
 
     def _unobserved(self, stream: int, reason: Reason, ns: int) -> Unobserved:
         return Unobserved(self.connection, stream, reason.value, ns)

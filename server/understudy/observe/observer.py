@@ -9,7 +9,7 @@ from typing import Protocol
 
 from understudy.codec import Arity, Ask, Codec, Seen, Undecodable
 from understudy.errors import traced
-from understudy.exchange import Assembler, Closed, Event, Opened, Received, Side, Unobserved
+from understudy.exchange import Assembler, Budget, Closed, Event, Opened, Received, Side, Unobserved
 from understudy.mirror import Admitted, Facts, Flight, Mirror, Shed, Skip, Skipped, admit, screen
 from understudy.observe.rpc import Rpc
 from understudy.observe.settings import Settings
@@ -61,6 +61,7 @@ class Observer:
         self.boot = boot
         self.primary = Leg.BASELINE
         self.lag_ns = 0
+        self.budget = Budget(settings.total_bytes)
         self.connections = 0
         self.channels: set[Channel] = set()
         self._codecs = tuple(codecs)
@@ -283,9 +284,12 @@ class Channel:
 
     def open(self, number: int, address: str, leg: Leg, max_bytes: int) -> None:
         """A connection to the engine at `address` begins; `max_bytes` bounds what is held of it."""
-        assembler = Assembler(number, address, self._observer.settings.message_bytes, max_bytes)
+        observer = self._observer
+        assembler = Assembler(
+            number, address, observer.settings.message_bytes, max_bytes, budget=observer.budget
+        )
         self._connections[number] = _Connection(assembler, leg)
-        self._observer.connections += 1
+        observer.connections += 1
 
     def take(self, number: int, observed: Iterable[WireEvent]) -> None:
         """What a proxy told of a connection's streams, where no relay copies bytes."""
@@ -358,5 +362,6 @@ class Channel:
         for connection in self._connections.values():
             for rpc in connection.rpcs.values():
                 rpc.abandon(Outcome.LOST, Reason.CRASHED)
+            connection.assembler.closed(self._observer.now_ns())  # gives back what it held of the budget
         self._observer.connections -= len(self._connections)
         self._connections.clear()

@@ -32,10 +32,20 @@ class Settings:
     message_bytes: int = 8 * 1024 * 1024
     """Longest message assembled; a longer one makes its RPC unobserved, and is still relayed."""
     connection_bytes: int = 64 * 1024 * 1024
-    """Most bytes of metadata and unfinished messages held for one connection."""
+    """Most bytes of metadata, unfinished frames and messages held for one connection."""
+    total_bytes: int = 512 * 1024 * 1024
+    """Most bytes of these held for all connections together."""
 
     def __post_init__(self) -> None:
-        for name in ("queue_pairs", "queue_bytes", "batch_pairs", "message_bytes", "connection_bytes"):
+        counts = (
+            "queue_pairs",
+            "queue_bytes",
+            "batch_pairs",
+            "message_bytes",
+            "connection_bytes",
+            "total_bytes",
+        )
+        for name in counts:
             if getattr(self, name) < 1:
                 raise ConfigError(f"observe.{name} is {getattr(self, name)}: set 1 or more")
         for name in ("tick_s", "batch_s", "ledger_s", "quiet_s", "lease_s"):

@@ -95,7 +95,11 @@ class Observer:
 
         At most, for each direction, one frame as large as its receiver allows and MAX_BLOCK_BYTES.
         """
-        return sum(half.splitter.buffered + len(half.block or b"") for half in (self._client, self._server))
+        client, server = self._client, self._server
+        held = client.splitter.buffered + server.splitter.buffered
+        if client.block or server.block:
+            held += len(client.block or b"") + len(server.block or b"")
+        return held
 
     def receive(self, side: Side, data: bytes, ns: int) -> list[Event]:
         """Bytes that `side` sent, read at `ns`."""
