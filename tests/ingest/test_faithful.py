@@ -48,6 +48,20 @@ async def test_the_cluster_that_envoy_chose_says_which_engine_served(tmp_path: P
         assert pair.candidate.text == "candidate says so"
 
 
+async def test_where_envoy_shares_calls_out_each_is_told_to_the_engine_that_had_it(tmp_path: Path) -> None:
+    both = "weighted_clusters: {clusters: [{name: baseline, weight: 1}, {name: candidate, weight: 1}]}"
+    async with staged(tmp_path, route=both) as stage:
+        await asyncio.gather(*(stage.infer(f"number {n}") for n in range(40)))
+        pairs = await stage.count(40)
+        for leg, engine in (("baseline", stage.baseline), ("candidate", stage.candidate)):
+            served = {
+                text
+                for text, sent in zip(engine.prompts(), engine.metadata, strict=True)
+                if "x-understudy-leg" not in sent
+            }
+            assert served and served == {pair.request.text for pair in pairs if getattr(pair, leg).live}
+
+
 async def test_a_cluster_that_is_no_engine_is_counted_and_not_guessed(tmp_path: Path) -> None:
     async with staged(tmp_path, Settings(baseline="elsewhere")) as stage:
         await stage.infer("who is there")
