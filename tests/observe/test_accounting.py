@@ -15,6 +15,7 @@ from understudy.mirror.leg import Call, output
 from understudy.observe.observer import Channel, Observer, _Connection
 from understudy.observe.settings import Settings
 from understudy.pair import Leg, Output, Pair, Sampling
+from understudy.wire import copy
 
 from tests.mirror.double import answer
 
@@ -111,3 +112,15 @@ def test_the_ledger_balances_after_every_event(events: list[tuple[str, int]]) ->
         assert "internal" not in {**stage.observer.ledger.failed, **stage.observer.ledger.unobserved}
 
     asyncio.run(play())
+
+
+def test_what_a_lost_relays_connections_held_is_given_back() -> None:
+    play = Play()
+    greeting = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+    part_of_a_frame = bytes((0, 64, 0, 0, 0, 0, 0, 0, 1)) + bytes(10_000)
+    for number in (1, 2):
+        play.channel.feed(copy.opened(number, 1, "baseline", "engine:8001"))
+        play.channel.feed(copy.encode(copy.Kind.CLIENT, number, 1, greeting + part_of_a_frame))
+    assert play.observer.budget.used == 2 * len(part_of_a_frame)
+    play.channel.closed()
+    assert play.observer.budget.used == 0
