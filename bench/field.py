@@ -262,7 +262,7 @@ class Field:
         """Wait until what a run left behind is done with, so that the next does not pay for it."""
         deadline = time.monotonic() + REST_S
         before, still = self.account(row), 0
-        while row.count and still < 3 and time.monotonic() < deadline:
+        while row.count and still < 2 and time.monotonic() < deadline:
             time.sleep(0.3)
             now = self.account(row)
             still = still + 1 if now == before and not now.in_flight else 0

@@ -150,9 +150,8 @@ class Limits:
         self, name: str, row: Row, plan: Plan, first: float, cap: float, carries: Callable[[float], bool]
     ) -> Figures:
         start = self._known.get((name, row.name), first)
-        found = search(
-            start, cap, plan.halvings, lambda at: carries(at) or carries(at)
-        )  # one bad moment is none
+        # Where the last round ended one bad moment is no limit; elsewhere a retry costs more than it tells.
+        found = search(start, cap, plan.halvings, lambda at: carries(at) or (at == start and carries(at)))
         if found:
             self._known[name, row.name] = found
         return {name: float(int(found)), "capped": float(found >= cap)}
