@@ -15,6 +15,8 @@ CONTROL = "control.sock"
 
 SHOWN = 40
 """Cells printed: breaches first, then those with most evidence of one."""
+WIDE = 110
+"""Columns of a terminal from which a cell fits one line."""
 
 ORDER = ("BREACH", "INSTRUMENT_FAULT", "NOT_ENOUGH_EVIDENCE", "WITHIN")
 
@@ -64,8 +66,9 @@ def status(run_dir: Path, *, as_json: bool) -> int:
             shown_for.setdefault((one["lane"], one["same_as"]), {})[one["slice"]] = None
     voted = [one for one in told["verdicts"] if one["votes"] and not one["same_as"]]
     voted.sort(key=lambda one: (ORDER.index(one["state"]), -(one["evidence_ratio"] or 0.0)))
+    turn = " " if console.width >= WIDE else "\n"
     table = Table(
-        Column("slice x metric", overflow="fold", ratio=3),
+        Column("slice x metric", overflow="fold", ratio=3, min_width=26),
         Column("verdict", overflow="fold", ratio=2),
         *(
             Column(name, justify="right", overflow="fold")
@@ -77,10 +80,11 @@ def status(run_dir: Path, *, as_json: bool) -> int:
         table.add_row(
             one["slice"]
             + "".join(f" (= {other})" for other in shown_for.get((one["lane"], one["slice"]), ()))
-            + f" x {one['metric']}",
+            + f"{turn}x {one['metric']}",
             one["state"].replace("_", " ").lower() + (f" ({one['tier']})" if one["tier"] else ""),
             str(one["votes"]),
-            f"{_figure(one['effect'], '+.3f')} [{_figure(one['low'], '+.3f')}, {_figure(one['high'], '+.3f')}]",
+            _figure(one["effect"], "+.3f")
+            + f"{turn}[{_figure(one['low'], '+.3f')}, {_figure(one['high'], '+.3f')}]",
             _figure(one["tau"], "g"),
             _figure(one["evidence_ratio"], ".3g"),
             "" if one["more_pairs"] is None else str(one["more_pairs"]),

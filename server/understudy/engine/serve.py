@@ -47,7 +47,9 @@ def run(
         import torch
         import tritonclient.grpc  # noqa: F401
     except ModuleNotFoundError as error:
-        raise EngineError(f"the embedded engine needs {error.name}: pip install 'understudy[demo]'") from None
+        raise EngineError(
+            f"the embedded engine needs {error.name}: pip install 'understudy[engine]'"
+        ) from None
 
     from understudy.engine.batch import Batcher
     from understudy.engine.kserve import Server

@@ -168,7 +168,8 @@ READ: tuple[Instrument, ...] = tuple(
             "unobserved_total",
             _C,
             ("reason",),
-            "Streams or connections that could not be parsed.",
+            "Streams or connections that could not be followed; [wire.md](wire.md) lists the reasons, and Envoy adds "
+            "`unrouted` (a cluster that is neither engine's).",
             _by("reason", lambda r: r.unobserved),
         ),
         (
