@@ -214,9 +214,9 @@ static void run(double seconds, double amount, uint64_t interval, uint64_t began
     /* Streams start spread over one interval, so that their messages are. */
     double gap = mode == OPEN ? 1e9 / amount : mode == STREAMS ? (double)interval * 1e3 / amount : 0;
     uint64_t last = mode == OPEN ? (uint64_t)(amount * seconds) : (uint64_t)amount, issued = 0;
-    while (now_ns() < ends || (done < sent && now_ns() < ends + (uint64_t)(DRAIN_S * 1e9))) {
+    while (now_ns() < ends || ((done < sent || issued < last) && now_ns() < ends + (uint64_t)(DRAIN_S * 1e9))) {
         uint64_t now = now_ns(), due;
-        while (issued < last && now < ends && (due = began + (uint64_t)(gap * (double)issued)) <= now) {
+        while (issued < last && (due = began + (uint64_t)(gap * (double)issued)) <= now) {
             issued++;
             if (sent - done >= MOST_OPEN)
                 unsent++;

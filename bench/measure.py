@@ -129,7 +129,7 @@ class Limits:
 
         def carries(rate: float) -> bool:
             before = field.account(row)
-            told = field.load(row, "open", plan.probe_s, CONNECTIONS, rate)
+            told = field.load(row, "open", plan.probe_s, CONNECTIONS, rate, urgent=True)
             return _carried(field, row, before, told, OPEN_P99_US)
 
         return self._most("rps", row, plan, 1000, MOST_RATE, carries)

@@ -255,7 +255,7 @@ def _lines(path: str) -> list[str]:
 def show(told: Mapping[str, Any], console: Console) -> None:
     """The table of rows, the targets, and what was unusable."""
     table = Table(title="medians over rounds", title_justify="left")
-    for head in ("row", "+p50 us", "+p99 us", "most rps", "kept rps", "held", "CPU us", "B/idle"):
+    for head in ("row", "+p50 us", "+p99 us", "most/s", "kept/s", "held", "CPU us", "B/idle"):
         table.add_column(head, justify="left" if head == "row" else "right", no_wrap=True)
     for name, each in told["rows"].items():
         figures = (
