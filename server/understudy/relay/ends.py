@@ -1,0 +1,62 @@
+"""The loop's view of the two transports of a connection."""
+
+import asyncio
+import socket
+from typing import Any, cast
+
+from understudy.relay.connection import Connection
+from understudy.relay.way import Way
+
+
+class End(asyncio.Protocol):
+    """One transport of a connection, seen by the loop."""
+
+    __slots__ = ("_arrived", "_connection", "_way", "transport")
+
+    def __init__(self, connection: Connection, way: Way, arrived: Any) -> None:
+        self._connection = connection
+        self._way = way
+        self._arrived = arrived
+        self.transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's do not derive from it
+        if self._arrived is not None:
+            self._arrived(self._connection, self.transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._connection.take(self._way, data)
+        if not self._connection.leg and self.transport is not None:
+            # Pausing in connection_made would not do: uvloop begins to read after it.
+            self.transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        self._connection.over(self._way)
+        return True
+
+    def pause_writing(self) -> None:
+        # This side takes no more for now: the other is not read until it does.
+        other = self._connection.other(self._way).source
+        if other is not None and not other.is_closing():
+            other.pause_reading()
+
+    def resume_writing(self) -> None:
+        other = self._connection.other(self._way).source
+        if other is not None and not other.is_closing():
+            other.resume_reading()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._way.source is self.transport:
+            self._connection.lost(self._way, error)
+        self.transport = None
+
+
+def keep_alive(transport: asyncio.Transport) -> None:
+    """A passive relay cannot send PINGs: TCP keepalive finds peers that vanished, within two minutes."""
+    sock: socket.socket | None = transport.get_extra_info("socket")
+    if sock is not None and sock.family != socket.AF_UNIX:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4)
