@@ -246,7 +246,7 @@ def _requests(captures: Sequence[str | Path], done: set[str], counts: Counts) ->
 
 def _refused(output: Output) -> bool:
     """No connection at all, as opposed to an engine that failed on this request: that is a result."""
-    from understudy.mirror.leg import UNAVAILABLE
+    from understudy.mirror.client import UNAVAILABLE
 
     said = output.error.lower()
     return output.status == UNAVAILABLE and (
@@ -256,7 +256,7 @@ def _refused(output: Output) -> bool:
 
 async def _reached(leg: "Shadow", connect_s: float) -> None:
     try:
-        await asyncio.wait_for(leg.dial().channel_ready(), connect_s)
+        await asyncio.wait_for(leg.client.ready(), connect_s)
     except TimeoutError:
         raise EngineError(
             f"the {leg.leg} engine at {leg.address} accepts no connection; start it or correct its address"

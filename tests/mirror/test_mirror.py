@@ -9,6 +9,7 @@ import pytest
 from understudy.codec import Chunk, Seen
 from understudy.codec.kserve import INFER, STREAM, KServeCodec
 from understudy.mirror import Admitted, Engine, Engines, Flight, Ledger, Mirror, Settings
+from understudy.mirror.client import Kind
 from understudy.mirror.leg import output
 from understudy.pair import Finish, Leg, Output, Pair, Reason, Sampling
 
@@ -26,7 +27,7 @@ class Stage:
     baseline: Double
     candidate: Double
     control: Double
-    settings: Settings = SETTINGS
+    client: Kind = Kind.GRPC
     pairs: list[Pair] = field(default_factory=list)
     room: bool = True
     mirror: Mirror = None  # type: ignore[assignment]
@@ -37,7 +38,7 @@ class Stage:
             Engine(self.candidate.address, "c" * 64),
             Engine(self.control.address, "b" * 64),
         )
-        self.mirror = Mirror(settings, engines, Ledger(), self._take)
+        self.mirror = Mirror(replace(settings, client=self.client), engines, Ledger(), self._take)
         self.mirror.on = True
         return self.mirror
 
@@ -92,12 +93,12 @@ class Stage:
         return self.pairs[0]
 
 
-@pytest.fixture
-async def stage() -> AsyncIterator[Stage]:
+@pytest.fixture(params=list(Kind))
+async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
     baseline, candidate, control = Double("base", "line"), Double("candi", "date"), Double("con", "trol")
     for double in (baseline, candidate, control):
         await double.start()
-    stage = Stage(baseline, candidate, control)
+    stage = Stage(baseline, candidate, control, request.param)
     stage.build()
     yield stage
     await stage.mirror.close()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from understudy.errors import ConfigError
+from understudy.mirror.client import Kind
 from understudy.pair import Reason
 
 OPT_OUT = "x-understudy-mirror"
@@ -60,6 +61,8 @@ class Settings:
     """Pause before a failing leg is tried again; doubles with each refusal."""
     breaker_longest_s: float = 15.0
     """The longest such pause."""
+    client: Kind = Kind.GRPC
+    """What calls the shadow engines: `grpc` (grpc.aio) or `raw` (ours, a fraction of its cost)."""
     metadata: tuple[str, ...] = ()
     """Request headers passed on to shadow legs, lower case; nothing else is, and no credentials."""
 

@@ -38,6 +38,8 @@ class Breaker:
 
     def refused(self, now_ns: int) -> None:
         """The address refused the connection."""
+        if self.open and not self.probing:
+            return  # on its way when the breaker opened: the same news, many times over
         self.refusals += 1
         self.probing = False
         if self.open:

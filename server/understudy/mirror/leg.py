@@ -5,32 +5,27 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import grpc
 
 from understudy.codec import Codec, Reader
 from understudy.mirror.admission import SECRET, Settings
 from understudy.mirror.breaker import Breaker
+from understudy.mirror.client import (
+    DEADLINE_EXCEEDED,
+    RESOURCE_EXHAUSTED,
+    UNAVAILABLE,
+    Client,
+    Kind,
+    Metadata,
+    Reply,
+    Status,
+)
+from understudy.mirror.raw import RawClient
 from understudy.pair import Finish, Leg, Output, Request
 
-MESSAGE_BYTES = 64 * 1024 * 1024
-UNAVAILABLE = grpc.StatusCode.UNAVAILABLE.value[0]
-DEADLINE_EXCEEDED = grpc.StatusCode.DEADLINE_EXCEEDED.value[0]
-RESOURCE_EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]
 TRAILERS_S = 1.0
 """How long to wait for the stream's end once the engine has said that the reply is complete."""
-
-# A channel of its own for each leg, a fresh connection soon after an engine comes back, no hidden retries.
-OPTIONS = (
-    ("grpc.max_receive_message_length", MESSAGE_BYTES),
-    ("grpc.max_send_message_length", MESSAGE_BYTES),
-    ("grpc.use_local_subchannel_pool", 1),
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 2000),
-    ("grpc.enable_retries", 0),
-)
+FRAMING_BYTES = 1024 * 1024
+"""What a message may hold beside the text of a reply."""
 
 
 def output(
@@ -72,9 +67,7 @@ def output(
     )
 
 
-def metadata_for(
-    leg: Leg, request: Request, headers: Mapping[str, str], settings: Settings
-) -> tuple[tuple[str, str], ...]:
+def metadata_for(leg: Leg, request: Request, headers: Mapping[str, str], settings: Settings) -> Metadata:
     """What a shadow call carries: allow-listed headers, the leg's name, and a child of the caller's trace."""
     kept = [(name, headers[name]) for name in settings.metadata if name in headers and name not in SECRET]
     return (*kept, ("x-understudy-leg", leg.value), ("traceparent", child(request, leg)))
@@ -99,23 +92,37 @@ class Shadow:
         self.in_flight = 0
         self.breaker = Breaker(settings)
         self._settings = settings
-        self._channel: grpc.aio.Channel | None = None
+        self._client: Client | None = None
 
     def __repr__(self) -> str:
         breaker = "open" if self.breaker.open else "closed"
         return f"<Shadow {self.leg} {self.address} in_flight={self.in_flight} breaker={breaker}>"
 
-    def dial(self) -> grpc.aio.Channel:
-        """The leg's channel, made on first use."""
-        if self._channel is None:
-            self._channel = grpc.aio.insecure_channel(self.address, options=list(OPTIONS))
-        return self._channel
+    @property
+    def client(self) -> Client:
+        """The leg's own client, made on first use."""
+        if self._client is None:
+            self._client = _client(self.address, self._settings)
+        return self._client
 
     async def close(self) -> None:
-        """Close the channel; calls still open are cancelled."""
-        if self._channel is not None:
-            await self._channel.close(grace=None)
-            self._channel = None
+        """Close the connection; calls still open are cancelled."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+
+def _client(address: str, settings: Settings) -> Client:
+    if settings.client is Kind.RAW:
+        return RawClient(
+            address,
+            timeout_s=settings.deadline_max_s,
+            message_bytes=settings.reply_bytes + FRAMING_BYTES,
+            held_bytes=settings.in_flight_bytes,
+        )
+    from understudy.mirror.aio import AioClient
+
+    return AioClient(address)
 
 
 @dataclass(slots=True)
@@ -130,7 +137,7 @@ class Call:
     settings: Settings
     held: Callable[[int], None]
     """Told how many more bytes of the reply are held."""
-    _rpc: Any = None
+    _reply: Reply | None = None
     _timeout: asyncio.Timeout | None = None
     _sent_ns: int = 0
     _sent_s: float = 0.0
@@ -155,8 +162,8 @@ class Call:
     def cancel(self, by: str) -> None:
         """Stop at once and keep what came so far."""
         self._cancelled_by = self._cancelled_by or by
-        if self._rpc is not None:
-            self._rpc.cancel()
+        if self._reply is not None:
+            self._reply.cancel()
 
     async def run(self) -> Output:
         """Send the request and drain the reply at full speed.
@@ -196,12 +203,10 @@ class Call:
         shadow, last_ns = self.shadow, None
         self._sent_s = asyncio.get_running_loop().time()
         limit_s = self.settings.deadline_max_s if self._limit_s is None else self._limit_s
-        # One message and half-close: on the wire the same for unary and bidirectional methods.
-        method = shadow.dial().unary_stream(self.request.method, None, None)
-        self._rpc = method(self.raw, metadata=self.metadata)
+        reply = self._reply = shadow.client.call(self.request.method, self.raw, self.metadata)
         try:
             async with asyncio.timeout_at(self._sent_s + limit_s) as self._timeout:
-                async for data in self._rpc:
+                while (data := await reply.read()) is not None:
                     now_ns = time.monotonic_ns() - self._sent_ns
                     shadow.breaker.answered()
                     if last_ns is not None:
@@ -216,32 +221,32 @@ class Call:
                         last_ns, self._complete = now_ns, True
                         loop_s = asyncio.get_running_loop().time()
                         self._until(loop_s + TRAILERS_S)
-                code = await self._rpc.code()
-                if code is not grpc.StatusCode.OK:
-                    return self._refused(code, await self._rpc.details() or "")
-                shadow.breaker.answered()
+                return self._ended(reply.status, last_ns)
         except TimeoutError:
             if last_ns is None:
                 self._cancelled_by = "deadline"
                 shadow.breaker.abandoned()
+                shadow.client.silent(reply, self._sent_s)
                 return DEADLINE_EXCEEDED, "no end of the reply within the shadow deadline", None
-        except grpc.aio.AioRpcError as failed:
-            if last_ns is None:
-                return self._refused(failed.code(), failed.details() or "")
         except asyncio.CancelledError:
             shadow.breaker.abandoned()
             if not self._cancelled_by:
                 raise
         finally:
             self._complete = True  # the deadline is not to be moved any more
-            self._rpc.cancel()
+            reply.cancel()
         return 0, "", last_ns
 
-    def _refused(self, code: grpc.StatusCode, details: str) -> tuple[int, str, int | None]:
-        said = details.lower()
-        # gRPC's own words for a connection that never was; an engine that answers UNAVAILABLE is alive.
-        if code is grpc.StatusCode.UNAVAILABLE and ("failed to connect" in said or "dns resolution" in said):
-            self.shadow.breaker.refused(time.monotonic_ns())
+    def _ended(self, status: Status | None, last_ns: int | None) -> tuple[int, str, int | None]:
+        breaker = self.shadow.breaker
+        if self._cancelled_by or status is None:
+            breaker.abandoned()
+        elif status.refused:
+            breaker.refused(time.monotonic_ns())
         else:
-            self.shadow.breaker.answered()
-        return code.value[0], details or code.name, None
+            breaker.answered()
+            if status.code == 0:
+                return 0, "", last_ns
+        if last_ns is not None or self._cancelled_by or status is None:
+            return 0, "", last_ns  # complete, or stopped by us: what the stream's end says is no matter
+        return status.code, status.details or f"status {status.code}", None

@@ -1,0 +1,87 @@
+"""The shadow client over grpc.aio."""
+
+from typing import Any, Final
+
+import grpc
+
+from understudy.mirror.client import Metadata, Status
+
+MESSAGE_BYTES: Final = 64 * 1024 * 1024
+
+# A channel of its own for each leg, a fresh connection soon after an engine comes back, no hidden retries.
+OPTIONS: Final = (
+    ("grpc.max_receive_message_length", MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MESSAGE_BYTES),
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2000),
+    ("grpc.enable_retries", 0),
+)
+
+
+class AioClient:
+    """A grpc.aio channel to one engine."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._channel: grpc.aio.Channel | None = None
+
+    def call(self, method: str, message: bytes, metadata: Metadata) -> "AioReply":
+        """Send one message and half-close."""
+        return AioReply(self._dialled().unary_stream(method, None, None)(message, metadata=metadata))
+
+    async def ready(self) -> None:
+        """Return once a connection stands."""
+        await self._dialled().channel_ready()
+
+    def silent(self, reply: Any, since_s: float) -> None:
+        """The channel looks after its connections itself."""
+
+    async def close(self) -> None:
+        """Close the channel; calls still open are cancelled."""
+        if self._channel is not None:
+            await self._channel.close(grace=None)
+            self._channel = None
+
+    def _dialled(self) -> grpc.aio.Channel:
+        if self._channel is None:
+            self._channel = grpc.aio.insecure_channel(self._address, options=list(OPTIONS))
+        return self._channel
+
+
+class AioReply:
+    """A grpc.aio call, read through `client.Reply`."""
+
+    __slots__ = ("_messages", "_rpc", "status")
+
+    def __init__(self, rpc: Any) -> None:
+        self._rpc = rpc
+        self._messages = rpc.__aiter__()
+        self.status: Status | None = None
+
+    async def read(self) -> bytes | None:
+        """The next message, or None."""
+        if self.status is not None:
+            return None
+        try:
+            message: bytes = await anext(self._messages)
+        except StopAsyncIteration:
+            self.status = _status(await self._rpc.code(), await self._rpc.details())
+            return None
+        except grpc.aio.AioRpcError as failed:
+            self.status = _status(failed.code(), failed.details())
+            return None
+        return message
+
+    def cancel(self) -> None:
+        """Stop the call at the engine too."""
+        self._rpc.cancel()
+
+
+def _status(code: grpc.StatusCode, details: str | None) -> Status:
+    said = (details or "").lower()
+    # gRPC's own words for a connection that never was; an engine that answers UNAVAILABLE is alive.
+    never = "failed to connect" in said or "dns resolution" in said
+    refused = code is grpc.StatusCode.UNAVAILABLE and never
+    return Status(code.value[0], details or ("" if code is grpc.StatusCode.OK else code.name), refused)
