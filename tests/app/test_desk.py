@@ -63,3 +63,16 @@ async def test_a_thrown_kill_switch_stays_thrown(tmp_path: Path) -> None:
     assert not desk.mirror_on and not a_desk(tmp_path)[0].mirror_on
     await desk.obey({"op": "mirror", "on": True})
     assert desk.mirror_on and len(record.entries) == 2
+
+
+async def test_the_kill_switch_works_where_the_disk_takes_nothing(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    desk, record = a_desk(state)
+    state.rename(tmp_path / "gone")  # no room, no rights and no directory are all the same to it
+    with pytest.raises(UnderstudyError, match="mirror: off, but a restart would switch it on"):
+        await desk.obey({"op": "mirror", "on": False})
+    assert not desk.mirror_on
+    assert "cannot be changed (No such file or directory)" in record.entries[0]["error"]
+    (tmp_path / "gone").rename(state)
+    assert await desk.obey({"op": "mirror", "on": True}) == {"mirror": "on"} and desk.mirror_on

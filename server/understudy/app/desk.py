@@ -27,6 +27,8 @@ class Desk:
     ) -> None:
         """`changed` is called when observers must hear of a new state."""
         self._flag = state_dir / MIRROR_OFF
+        self._off = False
+        """Switched off, though the disk did not take it."""
         self._pilot = pilot
         self._chronicle = chronicle
         self._changed = changed
@@ -36,7 +38,7 @@ class Desk:
     @property
     def mirror_on(self) -> bool:
         """False once the operator switched mirroring off, over restarts too: a kill switch stays thrown."""
-        return not self._flag.exists()
+        return not self._off and not self._flag.exists()
 
     async def obey(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer a request of the control socket.
@@ -68,7 +70,16 @@ class Desk:
         return told
 
     async def _mirror(self, on: bool) -> dict[str, Any]:
-        self._flag.unlink(missing_ok=True) if on else self._flag.touch(mode=0o600)
+        try:
+            self._flag.unlink(missing_ok=True) if on else self._flag.touch(mode=0o600)
+        except OSError as error:  # a full disk must not keep an operator from stopping the mirror
+            self._off = self._off or not on
+            self._changed()
+            told = "still off" if on else "off, but a restart would switch it on"
+            raise UnderstudyError(
+                f"mirror: {told}: {self._flag} cannot be changed ({error.strerror}): mend that"
+            ) from error
+        self._off = False
         self._changed()
         return {"mirror": "on" if on else "off"}
 
