@@ -183,7 +183,8 @@ class _Run:
 
     async def _ask(self, pair: Pair) -> tuple[Output, ...]:
         from understudy.codec import Undecodable
-        from understudy.mirror.leg import Call, metadata_for
+        from understudy.mirror.client import UNAVAILABLE
+        from understudy.mirror.leg import Call, Unsent, metadata_for
 
         request, share = pair.request, self.settings.control_share
         twice = pair.control is not None if share is None else controlled(request.id, share)
@@ -203,6 +204,8 @@ class _Run:
                 return Output(
                     leg.leg, "", status=-1, error=f"undecodable reply: {error}", upstream=leg.address
                 )
+            except Unsent as error:
+                return Output(leg.leg, "", status=UNAVAILABLE, error=str(error), upstream=leg.address)
 
         return tuple(await asyncio.gather(*(call(leg) for leg in legs)))
 

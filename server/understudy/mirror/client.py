@@ -33,6 +33,8 @@ class Status(NamedTuple):
     details: str = ""
     refused: bool = False
     """There never was a connection that speaks HTTP/2: the engine has said nothing at all."""
+    unsent: bool = False
+    """The engine says that it has not looked at the request (RFC 9113, section 8.7): nobody's failure."""
 
 
 class Reply(Protocol):

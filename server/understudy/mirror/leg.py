@@ -28,6 +28,10 @@ FRAMING_BYTES = 1024 * 1024
 """What a message may hold beside the text of a reply."""
 
 
+class Unsent(Exception):
+    """The engine did not look at the request, and it is not sent again: there is nothing to compare."""
+
+
 def output(
     reader: Reader,
     leg: Leg,
@@ -168,8 +172,8 @@ class Call:
     async def run(self) -> Output:
         """Send the request and drain the reply at full speed.
 
-        Raises Undecodable for a reply outside the protocol and CancelledError when the mirror is switched
-        off.
+        Raises Undecodable for a reply outside the protocol, Unsent for a request the engine did not look at,
+        and CancelledError when the mirror is switched off.
         """
         shadow, reader = self.shadow, self.codec.reader(self.request)
         in_flight = shadow.in_flight
@@ -241,6 +245,9 @@ class Call:
         breaker = self.shadow.breaker
         if self._cancelled_by or status is None:
             breaker.abandoned()
+        elif status.unsent:
+            breaker.answered()
+            raise Unsent(status.details)
         elif status.refused:
             breaker.refused(time.monotonic_ns())
         else:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from understudy.codec import Codec, Undecodable
 from understudy.mirror.admission import Admitted, Settings, State, fraction, refill
 from understudy.mirror.ledger import Ledger
-from understudy.mirror.leg import Call, Shadow, metadata_for
+from understudy.mirror.leg import Call, Shadow, Unsent, metadata_for
 from understudy.pair import Lane, Leg, Outcome, Output, Pair, Reason, Request
 
 log = logging.getLogger(__name__)
@@ -96,13 +96,19 @@ class Flight:
             self._hand_over(outputs | {task.result().leg: task.result() for task in tasks})
         except* Undecodable as refused:
             self._fail(refused.exceptions[0])
+        except* Unsent:
+            self._settle_if_open(Outcome.SHED, Reason.BREAKER)
         except* Exception as defect:
             log.exception("mirroring %s failed", self.request.id, exc_info=defect.exceptions[0])
             self._fail(defect.exceptions[0])
 
     def _fail(self, error: BaseException) -> None:
+        reason = error.reason if isinstance(error, Undecodable) else Reason.INTERNAL
+        self._settle_if_open(Outcome.FAILED, reason)
+
+    def _settle_if_open(self, outcome: Outcome, reason: Reason) -> None:
         if not self.resolved:
-            self._settle(Outcome.FAILED, error.reason if isinstance(error, Undecodable) else Reason.INTERNAL)
+            self._settle(outcome, reason)
 
     def _hand_over(self, outputs: Mapping[Leg, Output]) -> None:
         if self.resolved:

@@ -158,7 +158,7 @@ class RawClient:
         if error is not None:  # a defect of ours: the calls end all the same
             log.error("dialling %s failed: %s", self.address, traced(error))
             self._fail(Status(UNAVAILABLE, f"failed to connect to {self.address}", refused=True))
-        if self._waiting and self._connection is not None:
+        if self._waiting:  # also whoever came between the dial's failure and this moment
             self.advance()
 
     async def _connect(self) -> None:

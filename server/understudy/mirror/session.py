@@ -52,13 +52,14 @@ _FIXED: Final = {h2.RST_STREAM: 4, h2.PING: 8, h2.WINDOW_UPDATE: 4, h2.PRIORITY:
 
 _PROTOCOL_ERROR: Final = 1
 _FLOW_CONTROL_ERROR: Final = 3
+_REFUSED_STREAM: Final = 7
 _CANCEL: Final = 8
 _COMPRESSION_ERROR: Final = 9
 _ENHANCE_YOUR_CALM: Final = 11
 
 # A stream that ended without a gRPC status: what gRPC's documents make of it.
 _OF_RESET: Final = {
-    7: UNAVAILABLE,
+    _REFUSED_STREAM: UNAVAILABLE,
     _CANCEL: CANCELLED,
     _ENHANCE_YOUR_CALM: RESOURCE_EXHAUSTED,
     12: PERMISSION_DENIED,
@@ -191,6 +192,7 @@ class Session:
         self._taken = 0
         self._unsent: dict[int, Stream] = {}
         """Streams whose request waits for a window, oldest first."""
+        self._cut = False
         self._first = True
         write(GREETING)
 
@@ -205,8 +207,8 @@ class Session:
 
     @property
     def unsent(self) -> bool:
-        """Whether a request could be written on."""
-        return bool(self._unsent) and self._window > 0 and not self.paused and not self.over
+        """Whether a burst ended before the windows did: `pump` has more to write."""
+        return self._cut and not self.paused and not self.over
 
     # ---- ours to the peer
 
@@ -245,7 +247,7 @@ class Session:
     def pump(self) -> None:
         """Write what the windows allow of the requests that wait, a burst at most; `unsent` says there is more."""
         parts: list[bytes | memoryview] = []
-        burst = BURST_BYTES
+        burst, self._cut = BURST_BYTES, False
         for number, stream in list(self._unsent.items()):
             body = stream.body
             while body is not None and burst > 0 and not self.paused:
@@ -261,7 +263,8 @@ class Session:
                 body = stream.body = None if last else body[size:]
             if body is None:
                 self._unsent.pop(number, None)
-            if burst <= 0 or self._window <= 0:
+            if burst <= 0 or self._window <= 0 or self.paused:
+                self._cut = bool(self._unsent) and self._window > 0
                 break
         if parts:
             self._write(b"".join(parts))
@@ -324,9 +327,9 @@ class Session:
             stream = self.streams.get(number)
             if stream is not None:
                 code = int.from_bytes(payload, "big")
-                self._end(
-                    stream, Status(_OF_RESET.get(code, INTERNAL), f"the engine reset the stream ({code})")
-                )
+                unsent = code == _REFUSED_STREAM and not stream.responded
+                text = f"the engine reset the stream ({code})"
+                self._end(stream, Status(_OF_RESET.get(code, INTERNAL), text, unsent=unsent))
         elif kind == h2.GOAWAY:
             self._goaway(payload)
         elif kind in (h2.CONTINUATION, h2.PUSH_PROMISE):
@@ -485,7 +488,7 @@ class Session:
         code = int.from_bytes(payload[4:8], "big")
         self.closing = f"the engine said goodbye ({code})"
         for stream in [stream for number, stream in self.streams.items() if number > last]:
-            self._end(stream, Status(UNAVAILABLE, self.closing))
+            self._end(stream, Status(UNAVAILABLE, self.closing, unsent=True))
 
     def _end(self, stream: Stream, status: Status, reset: int | None = None) -> None:
         """Take a stream off the connection; the peer is told where it does not know it already."""
@@ -524,10 +527,12 @@ def _said(headers: Headers, http: bytes = b"200") -> Status:
     code = fields.get(b"grpc-status")
     if code is None:
         return Status(UNKNOWN, "the stream ended without a gRPC status") if http == b"200" else _of_http(http)
-    number = int(code) if code.isdigit() and len(code) <= 2 else UNKNOWN
+    number = int(code) if code.isdigit() and len(code) <= 2 else -1
+    if not 0 <= number <= UNAUTHENTICATED:
+        return Status(UNKNOWN, f"grpc-status {_plain(code)!r}")
     details = fields.get(b"grpc-message", b"")[:MAX_DETAILS]
     text = unquote(_plain(details)) if b"%" in details else details.decode(errors="replace")
-    return Status(number if number <= UNAUTHENTICATED else UNKNOWN, text)
+    return Status(number, text)
 
 
 def _of_http(http: bytes) -> Status:
