@@ -1,0 +1,326 @@
+"""The ways from a client to its engine, and what the observer beside them saw of each call.
+
+A path is a name in PATHS and a function that stands it up before an upstream. `bytes` says that HTTP/2 passes as it
+is; where it does not, a proxy answers pings, cuts frames and adds headers of its own, and cases say which they need.
+"""
+
+import asyncio
+import base64
+import json
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from understudy.codec import Arity, Ask, Chunk, Reply, Seen
+from understudy.errors import UnderstudyError
+from understudy.exchange import Closed, HalfClosed, Opened, Received, Side, Unobserved
+from understudy.mirror import Engine, Engines
+from understudy.mirror import Settings as Mirror
+from understudy.observe import Settings
+from understudy.observe.observer import Channel
+from understudy.observe.process import Process
+from understudy.pair import Finish, Request, Sampling
+from understudy.service.lines import ask
+
+from tests.conformance.cases import MIB, Call
+from tests.conformance.clients import Transcript
+from tests.conformance.upstream import RPC, SERVICE, Upstream, digest
+from tests.observe.stage import Controller
+
+
+@dataclass
+class Exchange:
+    """One RPC as the observer saw it."""
+
+    opened: Opened
+    asked: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    half_closed: bool = False
+    closed: Closed | None = None
+    unobserved: str = ""
+
+
+class Witness:
+    """Every exchange of an observer, by the call's `x-rpc` header."""
+
+    def __init__(self) -> None:
+        self.exchanges: dict[str, Exchange] = {}
+        self.connections: set[int] = set()
+        self._open: dict[tuple[int, int], Exchange] = {}
+
+    def note(self, event: Any) -> None:
+        """Keep one event."""
+        if isinstance(event, Opened):
+            self.connections.add(event.connection)
+            name = dict(event.metadata).get(RPC, f"{event.connection}/{event.stream}")
+            self._open[event.connection, event.stream] = self.exchanges[name] = Exchange(event)
+            return
+        number = event.connection, event.stream
+        exchange = self._open.get(number)
+        if exchange is None:
+            return
+        match event:
+            case Received(message=message):
+                said = exchange.asked if message.side is Side.CLIENT else exchange.told
+                said.append(digest(message.data))
+            case HalfClosed():
+                exchange.half_closed = True
+            case Closed():
+                del self._open[number]
+                exchange.closed = event
+            case Unobserved(reason=reason):
+                self._open.pop(number).unobserved = reason
+
+    async def ended(self, rpc: str) -> Exchange:
+        """An exchange, once it is over."""
+        async with asyncio.timeout(10):
+            while (seen := self.exchanges.get(rpc)) is None or not (seen.closed or seen.unobserved):
+                await asyncio.sleep(0.002)
+        return seen
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Hear what this process' observers hear."""
+        heard, events = self, Channel._events
+
+        def note(channel: Channel, connection: Any, told: Any) -> None:
+            told = list(told)
+            for event in told:
+                heard.note(event)
+            events(channel, connection, told)
+
+        Channel._events = note  # type: ignore[method-assign,assignment]
+        try:
+            yield
+        finally:
+            Channel._events = events  # type: ignore[method-assign]
+
+
+def agrees(seen: Exchange, call: Call, got: Transcript) -> None:
+    """The observer saw the call that its client made."""
+    opened, closed = seen.opened, seen.closed
+    assert not seen.unobserved and closed is not None
+    assert opened.method == call.path
+    sent, answered = plain(call.sent), plain(got.initial + got.trailing)
+    names = {name for name, _ in sent}
+    # Some pad base64.
+    had = [(name, value.rstrip("=") if name.endswith("-bin") else value) for name, value in opened.metadata]
+    assert [pair for pair in had if pair[0] in names] == sent
+    asked = [digest(message) for message in call.messages]
+    if call.code == 0:
+        assert seen.half_closed and seen.asked == asked
+    else:
+        assert seen.asked == asked[: len(seen.asked)]
+    assert list(got.replies) == seen.told[: len(got.replies)]
+    if closed.status >= 0:
+        assert seen.told == list(got.replies) or call.timeout_s is not None
+        assert closed.status == got.code and (got.details is None or closed.error == got.details)
+        told = joined(closed.metadata)
+        assert {name: told.get(name) for name in joined(answered)} == joined(answered)
+    else:
+        assert closed.cancelled_by == "client" and got.code in (1, 4)
+
+
+def joined(metadata: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Each name's values as one: a list of values and several fields of them are the same."""
+    values: dict[str, str] = {}
+    for name, value in metadata:
+        values[name] = f"{values[name]}, {value}" if name in values else value
+    return values
+
+
+def plain(metadata: Any) -> list[tuple[str, str]]:
+    """Metadata as an exchange has it: binary values in base64 without padding."""
+    return [
+        (name, value if isinstance(value, str) else base64.b64encode(value).decode().rstrip("="))
+        for name, value in metadata
+    ]
+
+
+class Bytes:
+    """A codec for the test service: its unary calls are mirrored."""
+
+    name = "bytes"
+
+    def arity(self, method: str) -> Arity | None:
+        """Only UnaryCall is known."""
+        return Arity.UNARY if method == f"/{SERVICE}/UnaryCall" else None
+
+    def ask(self, raw: bytes) -> Ask:
+        """Any message is a request."""
+        return Ask("", False, None, raw)
+
+    def request(self, ask: Ask, seen: Seen) -> Request:
+        """Its text does not matter."""
+        return Request(
+            id=seen.id,
+            cluster=seen.id,
+            method=seen.method,
+            model="",
+            text=digest(ask.raw),
+            sampling=Sampling(),
+            received_ns=seen.received_ns,
+        )
+
+    def chunk(self, method: str, raw: bytes) -> Chunk:
+        """A digest stands for the reply."""
+        return Chunk("", digest(raw).encode(), final=True)
+
+    def reader(self, request: Request) -> "Bytes._Reader":
+        """Collect it."""
+        return Bytes._Reader()
+
+    def reseed(self, raw: bytes, seed: int) -> bytes:
+        """It has no seed."""
+        return raw
+
+    class _Reader:
+        def __init__(self) -> None:
+            self.text, self.size, self.error = "", 0, ""
+            self.times: list[int] = []
+
+        def feed(self, chunk: Chunk, ns: int) -> None:
+            self.text += (chunk.text or b"").decode()
+            self.times.append(ns)
+
+        def finished(self) -> Reply:
+            return Reply(self.text, True, Finish.STOP, "", tuple(self.times))
+
+
+@dataclass
+class Route:
+    """A path that stands."""
+
+    address: str
+    bytes: bool = True
+    """HTTP/2 passes as it is."""
+    witness: Witness | None = None
+    process: Process | None = None
+    """The observer, where there is one."""
+    folder: Path = Path()
+    pid: int = 0
+    """Of the proxy."""
+
+    async def status(self) -> dict[str, Any]:
+        """What the relay counts."""
+        return await ask(self.folder / "relay.sock", {"op": "status"})
+
+    async def settled(self) -> None:
+        """Every call that was admitted has become a pair, or is counted as what it is."""
+        if self.process is not None:
+            ledger = self.process.observer.ledger
+            async with asyncio.timeout(20):
+                while ledger.in_flight:
+                    await asyncio.sleep(0.01)
+            assert ledger.balanced
+
+
+@asynccontextmanager
+async def direct(upstream: Upstream, shadow: Upstream, folder: Path) -> AsyncIterator[Route]:
+    """No path at all."""
+    yield Route(upstream.address)
+
+
+@asynccontextmanager
+async def relay(upstream: Upstream, shadow: Upstream, folder: Path) -> AsyncIterator[Route]:
+    """The relay, a process of its own, with observer and mirror on."""
+    witness = Witness()
+    with witness.listening():
+        async with observing(upstream, shadow, folder) as process:
+            # A message of 64 MiB is seen whole.
+            settings: dict[str, Any] = {"copy_soft_bytes": 300 * MIB, "copy_hard_bytes": 400 * MIB}
+            settings |= {"baseline": upstream.address, "candidate": shadow.address}
+            async with part("relay", relay_settings(folder, **settings)) as running:
+                route = Route(listens(folder), True, witness, process, folder, running.pid)
+                await until(route, lambda status: bool(status["observer_connected"]))
+                yield route
+                await route.settled()
+
+
+PATHS: dict[str, Any] = {"direct": direct, "relay": relay}
+
+
+@asynccontextmanager
+async def observing(upstream: Upstream, shadow: Upstream, folder: Path) -> AsyncIterator[Process]:
+    """The observer, mirroring, and a controller that takes its pairs."""
+    controller = Controller(folder / "controller.sock")
+    await controller.start()
+    process = Process(
+        Settings(
+            socket=str(folder / "observer.sock"),
+            controller=f"unix:{folder / 'controller.sock'}",
+            ledger_s=0.1,
+            message_bytes=65 * MIB,
+            connection_bytes=200 * MIB,
+        ),
+        (),
+        codecs=[Bytes()],  # type: ignore[list-item]
+        mirror=Mirror(
+            methods=(f"/{SERVICE}/UnaryCall",),
+            control_share=0,
+            metadata=("x-do",),
+            in_flight_bytes=256 * MIB,
+            reply_bytes=65 * MIB,
+        ),
+        engines=Engines(Engine(upstream.address, "b" * 64), Engine(shadow.address, "c" * 64)),
+    )
+    task = asyncio.ensure_future(process.run())
+    try:
+        await process.listening.wait()
+        yield process
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await controller.stop()
+
+
+def relay_settings(folder: Path, **more: Any) -> dict[str, Any]:
+    """The relay's settings, in this folder."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        listen = f"127.0.0.1:{probe.getsockname()[1]}"
+    (folder / "listen").write_text(listen)
+    return {"listen": listen, "latch": str(folder / "latch.json"), "run_dir": str(folder)} | more
+
+
+def listens(folder: Path) -> str:
+    """The address of the relay in this folder."""
+    return (folder / "listen").read_text()
+
+
+@asynccontextmanager
+async def part(name: str, settings: dict[str, Any]) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A process of the product's; it has to end by SIGTERM, with nothing said on stderr but its log."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.conformance.part", name, json.dumps(settings)
+    )
+    try:
+        yield process
+        assert process.returncode is None, f"the {name} has died"
+        process.terminate()
+        async with asyncio.timeout(5):
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def until(route: Route, met: Callable[[dict[str, Any]], bool], within_s: float = 10) -> dict[str, Any]:
+    """Wait until the relay's counts say so."""
+    status: dict[str, Any] = {}
+    try:
+        async with asyncio.timeout(within_s):
+            while True:
+                try:
+                    if met(status := await route.status()):
+                        return status
+                except UnderstudyError:
+                    pass
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        raise AssertionError(f"not reached: {status}") from None

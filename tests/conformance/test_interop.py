@@ -1,0 +1,107 @@
+"""Whatever stands between, a client gets what it would get directly, the server sees what it would have seen, and
+the observer saw what the client saw: gRPC's interop cases and more, by real clients of two implementations."""
+
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.conformance import paths
+from tests.conformance.cases import TABLE
+from tests.conformance.clients import CLIENTS, Transcript
+from tests.conformance.paths import Route
+from tests.conformance.upstream import RPC, Upstream
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+BETWEEN = [name for name in paths.PATHS if name != "direct"]
+SMALL = 1 << 20
+"""Longest message that grpc-js is asked to move."""
+
+
+@dataclass
+class Stage:
+    """One upstream, every path to it, and what was got directly."""
+
+    upstream: Upstream
+    shadow: Upstream
+    routes: dict[str, Route]
+    direct: dict[tuple[str, str], "Run"] = field(default_factory=dict)
+
+    async def run(self, client: str, case: str, path: str) -> "Run":
+        """Carry out a case; directly but once."""
+        if path == "direct" and (client, case) in self.direct:
+            return self.direct[client, case]
+        calls = [(f"{client}-{case}-{number}@{path}", call) for number, call in enumerate(TABLE[case])]
+        transcripts = await CLIENTS[client](self.routes[path].address, calls, self.upstream.begun)
+        run = Run(transcripts, [])
+        for (rpc, call), got in zip(calls, transcripts, strict=True):
+            run.seen.append(await self._seen(rpc) if call.ended else None)
+            witness = self.routes[path].witness
+            if witness is not None:
+                paths.agrees(await witness.ended(rpc), call, got)
+        if path == "direct":
+            self.direct[client, case] = run
+        return run
+
+    async def _seen(self, rpc: str) -> dict[str, Any]:
+        seen = await self.upstream.ended(rpc)
+        return {
+            "method": seen.method,
+            "metadata": [pair for pair in seen.metadata if pair[0] != RPC],
+            "deadline": seen.remaining_s is not None,
+            "remaining_s": seen.remaining_s,
+            "asked": seen.asked,
+            "ended": seen.ended,
+        }
+
+
+@dataclass
+class Run:
+    """What came of a case."""
+
+    transcripts: list[Transcript]
+    seen: list[dict[str, Any] | None]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stage() -> AsyncIterator[Stage]:
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="us")))
+        upstream, shadow = await Upstream().start(), await Upstream().start()
+        stack.push_async_callback(upstream.stop)
+        stack.push_async_callback(shadow.stop)
+        routes = {}
+        for name, stand in paths.PATHS.items():
+            place = folder / name
+            place.mkdir()
+            routes[name] = await stack.enter_async_context(stand(upstream, shadow, place))
+        yield Stage(upstream, shadow, routes)
+
+
+@pytest.mark.parametrize("path", BETWEEN)
+@pytest.mark.parametrize("case", TABLE)
+@pytest.mark.parametrize("client", CLIENTS)
+async def test_a_call_is_the_same_as_directly(stage: Stage, client: str, case: str, path: str) -> None:
+    calls = TABLE[case]
+    if client == "node" and any(len(message) > SMALL for call in calls for message in call.messages):
+        pytest.skip("grpc-js takes seconds for it")
+    expected, got = await stage.run(client, case, "direct"), await stage.run(client, case, path)
+    for call, directly, here in zip(calls, expected.transcripts, got.transcripts, strict=True):
+        assert (directly.code, list(directly.replies)) == (call.code, call.expected)
+        assert call.details is None or directly.details == call.details
+        assert here == directly
+    for call, there, here_seen in zip(calls, expected.seen, got.seen, strict=True):
+        if there is None or here_seen is None:
+            continue
+        left, had = here_seen.pop("remaining_s"), there["remaining_s"]
+        assert here_seen == {name: value for name, value in there.items() if name != "remaining_s"}
+        assert here_seen["ended"] == call.ended
+        if call.timeout_s is not None:
+            # grpcio rounds a timeout up on its way.
+            assert all(0 < seconds <= call.timeout_s * 1.02 + 0.05 for seconds in (left, had))
