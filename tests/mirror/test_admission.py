@@ -34,7 +34,7 @@ def test_the_kill_switch_and_the_callers_header_come_first() -> None:
         ({"settle_until_ns": 10**18 + 1}, Reason.SETTLING),
         ({"in_flight": 256}, Reason.INFLIGHT),
         ({"bytes": 64 * 1024 * 1024 - 99}, Reason.BYTES),
-        ({"tokens": 0.9}, Reason.RATE),
+        ({"requests": 0.9}, Reason.RATE),
     ],
 )
 def test_each_limit_sheds_with_its_own_reason(state: dict[str, float], reason: Reason) -> None:
@@ -66,10 +66,9 @@ def test_a_window_mirrors_everything_for_its_share_of_the_time() -> None:
 
 
 def test_the_rate_budget_refills_to_one_second_of_it() -> None:
-    settings = dataclasses.replace(OPTED, requests_per_s=5.0)
-    assert refill(0, 0.1, settings) == 0.5
-    assert refill(4, 60, settings) == 5
-    assert refill(0, 0, OPTED) == 1, "no budget set: always one left"
+    assert refill(0, 0.1, 5.0) == 0.5
+    assert refill(4, 60, 5.0) == 5
+    assert refill(0, 0, 0.0) == 1, "no budget set: always one left"
 
 
 @pytest.mark.parametrize(

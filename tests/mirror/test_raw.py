@@ -18,7 +18,7 @@ MB = 1024 * 1024
 SETTINGS = framed(wire.SETTINGS, 0, 0)
 
 
-class Peer(grpc.GenericRpcHandler):  # type: ignore[misc, type-arg]
+class Peer(grpc.GenericRpcHandler):  # type: ignore[type-arg]
     """A grpcio server that does what the method's name says."""
 
     def __init__(self) -> None:

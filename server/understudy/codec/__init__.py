@@ -82,6 +82,10 @@ class Ask:
     body: Any
     """The parsed message, the codec's own business."""
     raw: bytes
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """Request parameters with text or numbers, and the flags that are true; lower-case names."""
+    marks: frozenset[str] = frozenset()
+    """Names of the parameters and tensors it sets, lower case: what may say that answering has effects."""
 
 
 @dataclass(frozen=True, slots=True)

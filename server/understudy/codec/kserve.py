@@ -81,7 +81,12 @@ class KServeCodec:
         if any(tensor.name == "stop" for tensor in body.inputs):
             found = _tensors(body.inputs, body.raw_input_contents).get("stop", ())
             stop = bool(found and found[0] is True)
-        return Ask(id=body.id, stop=stop, body=body, raw=raw)
+        parameters = _parameters(body.parameters)
+        marks = {
+            name for name, value in parameters.items() if name != "sequence_id" or value not in ("", "0")
+        }
+        marks.update(tensor.name.lower() for tensor in body.inputs)
+        return Ask(body.id, stop, body, raw, parameters, frozenset(marks))
 
     def request(self, ask: Ask, seen: Seen) -> Request:
         """Decode the prompt and its sampling; shared-memory tensors cannot be shown to another process."""
@@ -94,7 +99,7 @@ class KServeCodec:
         if len(prompts) != 1 or not isinstance(prompts[0], bytes):
             raise Undecodable(f"text_input holds {len(prompts)} BYTES elements, want 1")
         prompt = prompts[0].decode(errors="replace")
-        known = _parameters(body.parameters)
+        known = dict(ask.parameters)
         sequence = known.pop("sequence_id", "")
         known |= seen.headers
         cluster = next((known[name] for name in settings.cluster if known.get(name)), "")
@@ -306,12 +311,14 @@ def _flag(tensors: dict[str, Sequence[Any]], *names: str) -> bool:
 
 
 def _parameters(parameters: Any) -> dict[str, str]:
-    """Request parameters with text or integer values, lower-case names."""
+    """Request parameters with text or integer values and flags that are true, lower-case names."""
     known = {}
     for entry in parameters:
         kind = entry.value.WhichOneof("parameter_choice")
         if kind in ("string_param", "int64_param", "uint64_param"):
             known[entry.key.lower()] = str(getattr(entry.value, kind))
+        elif kind == "bool_param" and entry.value.bool_param:
+            known[entry.key.lower()] = "true"
     return known
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from understudy.mirror.admission import Settings
+from understudy.mirror.settings import Settings
 
 
 @dataclass(slots=True)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from understudy.codec import Codec, Reader
-from understudy.mirror.admission import SECRET, Settings
 from understudy.mirror.breaker import Breaker
 from understudy.mirror.client import (
     DEADLINE_EXCEEDED,
@@ -20,6 +19,7 @@ from understudy.mirror.client import (
     Status,
 )
 from understudy.mirror.raw import RawClient
+from understudy.mirror.settings import SECRET, Settings
 from understudy.pair import Finish, Leg, Output, Request
 
 TRAILERS_S = 1.0
@@ -94,6 +94,8 @@ class Shadow:
         self.address = address
         self.fingerprint = fingerprint
         self.in_flight = 0
+        self.fault = ""
+        """Why its replies cannot be compared (`trial`); '' when they can, or nobody knows."""
         self.breaker = Breaker(settings)
         self._settings = settings
         self._client: Client | None = None

@@ -9,9 +9,15 @@ from understudy.codec import Codec, Undecodable
 from understudy.mirror.admission import Admitted, Settings, State, fraction, refill
 from understudy.mirror.ledger import Ledger
 from understudy.mirror.leg import Call, Shadow, Unsent, metadata_for
+from understudy.mirror.strain import Strain
 from understudy.pair import Lane, Leg, Outcome, Output, Pair, Reason, Request
 
 log = logging.getLogger(__name__)
+
+TOKEN_BYTES = 4
+"""Bytes of text to a token, as a rule: text on the wire does not say its tokens."""
+STOPPED = "stopped"
+"""By whom a control call was cancelled that the primary had no room for: its pair goes without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +28,8 @@ class Engine:
     """host:port or unix:path."""
     fingerprint: str = ""
     """sha256 of its manifest."""
+    model: str = ""
+    """The model that our own question asks (`trial`); empty asks none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +53,8 @@ class Flight:
         self.admitted_ns = admitted_ns
         self.resolved = False
         self.bytes = 0
+        self.asked = 0
+        """Tokens taken from the budget and not corrected yet."""
         self._mirror = mirror
         self._admitted = admitted
         self._tick = tick
@@ -64,6 +74,8 @@ class Flight:
         """The live reply is whole; a client's cancel stops the shadows and censors the pair."""
         if self.resolved or self._output.done():
             return
+        if output.first_ns is not None:
+            self._mirror.heard(self.live, output.first_ns, self.admitted_ns)
         if output.cancelled_by == "client":
             if not output.text:
                 self.resolve(Outcome.FAILED, Reason.CANCELLED)
@@ -91,9 +103,10 @@ class Flight:
         """Wait for every leg and hand the pair over."""
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(call.run()) for call in self.calls]
+                tasks = [group.create_task(_replied(call)) for call in self.calls]
                 outputs = {self.live: await self._output}
-            self._hand_over(outputs | {task.result().leg: task.result() for task in tasks})
+            shadows = [output for task in tasks if (output := task.result()) is not None]
+            self._hand_over(outputs | {output.leg: output for output in shadows})
         except* Undecodable as refused:
             self._fail(refused.exceptions[0])
         except* Unsent:
@@ -114,6 +127,7 @@ class Flight:
         if self.resolved:
             return
         fingerprints = self._mirror.fingerprints
+        self._mirror.correct(self, sum(_tokens(output) for output in outputs.values() if not output.live))
         pair = Pair(
             request=self.request,
             baseline=outputs[Leg.BASELINE],
@@ -131,6 +145,26 @@ class Flight:
         for leg, output in outputs.items():
             if output.failed and not self._censored:
                 self._mirror.ledger.leg_errors[leg.value] += 1
+
+
+async def _replied(call: Call) -> Output | None:
+    """A shadow's reply; None for a control call that the engine did not look at or that was stopped."""
+    control = call.shadow.leg is Leg.CONTROL
+    try:
+        reply = await call.run()
+    except Unsent:
+        if control:
+            return None
+        raise
+    return None if control and reply.cancelled_by == STOPPED else reply
+
+
+def _tokens(output: Output) -> int:
+    """What a reply cost, as well as can be told."""
+    if output.token_ids is not None:
+        return len(output.token_ids)
+    pieces = len(output.chunks_ns) if len(output.chunks_ns) > 1 else 0
+    return max(pieces, -(-len(output.text.encode("utf-8", "surrogatepass")) // TOKEN_BYTES))
 
 
 class Mirror:
@@ -166,24 +200,36 @@ class Mirror:
         }
         self.flights: dict[int, Flight] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._tokens = refill(0, 1, settings)
+        self._requests = refill(0, 1, settings.requests_per_s)
+        self._tokens = refill(0, 1, settings.tokens_per_s)
         self._refilled_ns = 0
+        self._strain = Strain(settings)
 
     def __repr__(self) -> str:
         return f"<Mirror on={self.on} flights={len(self.flights)} bytes={self.bytes}>"
 
-    def state(self, now_ns: int) -> State:
-        """The facts about the mirror that admission needs."""
-        elapsed_s = max(0, now_ns - self._refilled_ns) / 1e9
-        self._tokens, self._refilled_ns = refill(self._tokens, elapsed_s, self.settings), now_ns
+    def state(self, now_ns: int, live: Leg = Leg.BASELINE, open_calls: int = 0) -> State:
+        """The facts about the mirror that admission needs; `live` serves the caller, with so many calls open."""
+        settings, elapsed_s = self.settings, max(0, now_ns - self._refilled_ns) / 1e9
+        self._requests = refill(self._requests, elapsed_s, settings.requests_per_s)
+        self._tokens = refill(self._tokens, elapsed_s, settings.tokens_per_s)
+        self._refilled_ns = now_ns
         return State(
             on=self.on,
             now_ns=now_ns,
             settle_until_ns=self.settle_until_ns,
             in_flight=len(self.flights),
             bytes=self.bytes,
+            requests=self._requests,
             tokens=self._tokens,
+            tested=not self.shadows[_other(live)].fault,
+            control_shared=self._shared(live),
+            control_rests=self._strain.rests(open_calls, now_ns),
         )
+
+    def _shared(self, live: Leg) -> bool:
+        """Whether control calls go to the engine that serves the callers."""
+        return self.shadows[Leg.CONTROL].address == self.shadows[live].address
 
     def begin(
         self,
@@ -206,8 +252,9 @@ class Mirror:
         flight = Flight(self, request, live, admitted, admitted_ns, tick)
         self.ledger.admit(tick)
         self.flights[id(flight)] = flight
-        if self.settings.requests_per_s:
-            self._tokens -= 1
+        self._requests -= 1
+        flight.asked = len(messages) * (request.sampling.max_tokens or self.settings.tokens_unasked)
+        self._tokens -= flight.asked
         flight.hold(len(raw))
         calls = []
         for leg, message in messages.items():
@@ -222,13 +269,40 @@ class Mirror:
 
     def _legs(self, live: Leg, admitted: Admitted) -> tuple[Leg, ...]:
         """The other engine, and on its share the baseline once more."""
-        other = Leg.BASELINE if live is Leg.CANDIDATE else Leg.CANDIDATE
-        room = self.shadows[Leg.CONTROL].in_flight < self.settings.control_in_flight
-        return (other, Leg.CONTROL) if admitted.control and room else (other,)
+        other, control = _other(live), self.shadows[Leg.CONTROL]
+        limit = self.settings.control_in_flight
+        if self._shared(live):
+            limit = min(limit, self.settings.control_primary_in_flight)
+        asked = admitted.control and not control.fault and control.in_flight < limit
+        return (other, Leg.CONTROL) if asked else (other,)
+
+    def heard(self, live: Leg, first_ns: int, now_ns: int) -> None:
+        """A caller had the first word; when callers wait much longer than before, control calls there stop."""
+        if self._shared(live) and self._strain.saw(first_ns, now_ns):
+            self.stop_control()
+
+    def stop_control(self) -> None:
+        """Cancel the control calls; their pairs go without."""
+        for flight in self.flights.values():
+            for call in flight.calls:
+                if call.shadow.leg is Leg.CONTROL:
+                    call.cancel(STOPPED)
+
+    def switched(self) -> None:
+        """Another engine serves the callers now: no control call may be in its way, and it is another measure."""
+        self.stop_control()
+        self._strain.forget()
+
+    def correct(self, flight: Flight, came: int) -> None:
+        """Give back the tokens that were asked for and did not come, or take those that came beyond."""
+        self._tokens += flight.asked - came
+        flight.asked = 0
 
     def settle(self, flight: Flight, outcome: Outcome, reason: Reason | None) -> None:
         """Take a flight off the books; called by the flight itself, once."""
         self.flights.pop(id(flight))
+        if flight.asked:  # no pair: what came is known in bytes alone, the caller's reply among them
+            self.correct(flight, min(flight.asked, flight.bytes // TOKEN_BYTES))
         self.bytes -= flight.bytes
         flight.bytes = 0
         self.ledger.resolve(outcome, reason)
@@ -262,6 +336,10 @@ class Mirror:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for shadow in self.shadows.values():
             await shadow.close()
+
+
+def _other(live: Leg) -> Leg:
+    return Leg.BASELINE if live is Leg.CANDIDATE else Leg.CANDIDATE
 
 
 __all__ = ["Engine", "Engines", "Flight", "Mirror"]

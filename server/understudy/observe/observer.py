@@ -22,6 +22,10 @@ log = logging.getLogger(__name__)
 ENDS = 1024
 """Upstreams remembered as marking the end of replies."""
 
+LOADS = ((1, "alone"), (8, "few"), (32, "some"))
+"""Slices by the calls open on the engine when a request was sent to it, itself included."""
+LOADED = "many"
+
 # Why an RPC could not be followed -> what that makes of its requests in flight.
 _ABANDONED = {
     "elided": (Outcome.SHED, Reason.ELIDED),
@@ -112,23 +116,41 @@ class Observer:
         opened, mirror = rpc.opened, self.mirror
         now_ns = self.now_ns()
         self._number += 1
-        facts = Facts(f"{self.boot}-{self._number}", opened.method, size=len(ask.raw), headers=rpc.headers)
-        state = mirror.state(now_ns)
+        facts = Facts(
+            f"{self.boot}-{self._number}",
+            opened.method,
+            size=len(ask.raw),
+            headers=rpc.headers,
+            parameters=ask.parameters,
+            marks=ask.marks,
+        )
+        open_calls = self._open[rpc.leg]
+        state = mirror.state(now_ns, rpc.leg, open_calls)
         skipped = screen(facts, state, mirror.settings)
         if skipped:
             self.ledger.skip(skipped.reason.value)
             return None
         seen = Seen(facts.id, opened.method, ns, opened.authority, rpc.headers)
         request = rpc.codec.request(ask, seen)
-        match admit(dataclasses.replace(facts, cluster=request.cluster), state, mirror.settings):
+        by_slice = bool(mirror.settings.shares)
+        if by_slice:
+            request = self._categorized(request)
+        facts = dataclasses.replace(
+            facts, cluster=request.cluster, model=request.model, categories=request.categories
+        )
+        match admit(facts, state, mirror.settings):
             case Skipped(reason):
                 self.ledger.skip(reason.value)
             case Shed(reason):
                 self.ledger.refuse(Outcome.SHED, reason)
             case Admitted() as admitted:
+                if not by_slice:
+                    request = self._categorized(request)
+                if admitted.sampled_by == "window":
+                    request = _loaded(request, open_calls)
                 return mirror.begin(
                     rpc.codec,
-                    self._categorized(request),
+                    request,
                     ask.raw,
                     rpc.headers,
                     admitted,
@@ -217,6 +239,12 @@ class Observer:
         except Exception:
             self.ledger.unobserved["internal"] += 1
             self.defect(kind)
+
+
+def _loaded(request: Request, open_calls: int) -> Request:
+    """The request in the slice of its load: kernels depend on the batch, and windows are there to show that."""
+    value = next((name for most, name in LOADS if open_calls <= most), LOADED)
+    return dataclasses.replace(request, categories={**request.categories, "load": Category(value, "rule")})
 
 
 class _Connection:

@@ -97,8 +97,9 @@ class Process:
             log.info("mirror %s", "on" if state.mirror_on else "off")
             self.mirror.switch(state.mirror_on)
         self.mirror.settle_until_ns = state.settle_until_ns
-        if state.primary in ("baseline", "candidate"):
+        if state.primary in ("baseline", "candidate") and state.primary != self.observer.primary:
             self.observer.primary = Leg(state.primary)
+            self.mirror.switched()
         self.mirror.identify(state.fingerprints)
         self._told.set()
 
