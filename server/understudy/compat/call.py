@@ -1,0 +1,282 @@
+"""One call: its caller, the engine that serves it, and the bytes between them."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import grpc
+
+from understudy.compat.copy import Copy
+from understudy.compat.route import Metadata, Route, edited, thinned
+from understudy.compat.settings import Settings
+from understudy.pair import Leg
+from understudy.wire.copy import End
+
+log = logging.getLogger(__name__)
+
+EOF: Final[Any] = grpc.aio.EOF  # type: ignore[attr-defined]
+EARLY_S = 0.01
+"""Empty response headers are passed on when nothing has followed them for this long: gRPC does not tell them from a
+reply that is its trailers alone, and a caller may wait for the one and must not be shown headers before the other."""
+
+_HOP = frozenset({"user-agent", "te", "content-type", "host"})
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How a call ended."""
+
+    code: grpc.StatusCode
+    details: str = ""
+    metadata: Metadata = ()
+
+
+class Home(Protocol):
+    """What calls need of the process."""
+
+    settings: Settings
+    route: Route
+    draining: bool
+
+    def draw(self) -> float:
+        """A number in [0, 1), afresh each time."""
+        ...
+
+    def channel(self, leg: Leg) -> grpc.aio.Channel:
+        """The channel to an engine."""
+        ...
+
+    def copy(self, leg: Leg, method: str, metadata: Metadata) -> Copy:
+        """Begin to tell the observer of a call."""
+        ...
+
+    def told(self, copy: Copy) -> None:
+        """A call is over."""
+        ...
+
+    def background(self, work: Awaitable[None]) -> None:
+        """Work that the call does not wait for."""
+        ...
+
+
+def sent_on(metadata: Metadata, settings: Settings) -> Metadata:
+    """What the engine gets of a caller's metadata."""
+    passed = tuple(field for field in metadata if field[0] not in _HOP and not field[0].startswith("grpc-"))
+    return edited(passed, settings.request)
+
+
+def shown(caller: Metadata, engine: Metadata) -> Metadata:
+    """What the observer hears: the engine's call, and what the caller said to us alone."""
+    there = {name for name, _ in engine}
+    ours = tuple(field for field in caller if field[0].startswith("x-understudy-") and field[0] not in there)
+    return engine + ours
+
+
+def plain(metadata: Any) -> Metadata:
+    """GRPC's metadata as pairs."""
+    return tuple((name, value) for name, value in metadata) if metadata else ()
+
+
+class Upstream:
+    """One call to one engine. Its end is a value, never an exception."""
+
+    __slots__ = ("_call", "_copy", "_home", "_over", "leg")
+
+    def __init__(
+        self,
+        home: Home,
+        leg: Leg,
+        method: str,
+        caller: Metadata,
+        timeout_s: float | None,
+    ) -> None:
+        self.leg = leg
+        self._home = home
+        self._over = False
+        metadata = sent_on(caller, home.settings)
+        self._copy = home.copy(leg, method, shown(caller, metadata))
+        make: Any = home.channel(leg).stream_stream(method, None, None)
+        self._call = make(metadata=metadata, timeout=timeout_s)
+
+    @property
+    def done(self) -> bool:
+        """The engine has said its last word."""
+        return bool(self._call.done())
+
+    async def send(self, message: bytes) -> bool:
+        """Pass a message on; False when the call is over already."""
+        self._copy.asked(message)
+        try:
+            await self._call.write(message)
+        except (grpc.RpcError, asyncio.InvalidStateError, grpc.aio.UsageError, grpc.aio.InternalError):
+            return False
+        return True
+
+    async def half_close(self) -> None:
+        """The caller will send nothing more."""
+        self._copy.half_closed()
+        try:
+            await self._call.done_writing()
+        except (grpc.RpcError, asyncio.InvalidStateError, grpc.aio.UsageError, grpc.aio.InternalError):
+            pass  # it is over: its status says how
+
+    async def head(self) -> Metadata:
+        """The response headers, as soon as the engine sends them or ends the call; empty for none."""
+        try:
+            metadata = plain(await self._call.initial_metadata())
+        except grpc.RpcError:
+            return ()
+        if metadata:
+            self._copy.head(metadata)
+        return metadata
+
+    async def read(self) -> bytes | None:
+        """The next message; None at the end."""
+        try:
+            message = await self._call.read()
+        except grpc.RpcError:
+            return None
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if (task is not None and task.cancelling()) or not self._call.done():
+                raise
+            return None
+        if message is EOF:
+            return None
+        self._copy.answered(message)
+        return bytes(message)
+
+    async def status(self, left_s: float | None) -> Status:
+        """How it ended, once `read` has said so; `left_s` is what is left of the caller's deadline."""
+        code = await self._call.code()
+        details = await self._call.details() or ""
+        metadata = plain(await self._call.trailing_metadata())
+        self._over = True
+        if code is grpc.StatusCode.DEADLINE_EXCEEDED and left_s is not None and left_s <= 0:
+            self._copy.left()  # the caller's deadline, which gRPC keeps here too: not the engine's word
+        else:
+            self._copy.status(code.value[0], details, metadata)
+        self._home.told(self._copy)
+        return Status(code, details, metadata)
+
+    def leave(self, end: End = End.CLIENT_CLOSED) -> None:
+        """Cancel it, unless it is over."""
+        if not self._over:
+            self._over = True
+            self._call.cancel()
+            self._copy.left(end)
+            self._home.told(self._copy)
+
+
+class Caller:
+    """The caller's side of a call: headers once, and not before the engine's."""
+
+    __slots__ = ("_context", "_early", "_edits", "_headed", "_timer")
+
+    def __init__(self, context: Any, settings: Settings) -> None:
+        self._context = context
+        self._edits = settings.response
+        self._headed = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._early: asyncio.Future[None] | None = None
+
+    @property
+    def left_s(self) -> float | None:
+        """What is left of its deadline; None without one."""
+        left: float | None = self._context.time_remaining()
+        return left
+
+    async def read(self) -> bytes | None:
+        """The caller's next message; None when it sends no more."""
+        message = await self._context.read()
+        return None if message is EOF else bytes(message)
+
+    async def head(self, metadata: Metadata, upstream: Upstream) -> None:
+        """The engine's response headers have come."""
+        if self._headed:
+            return
+        if metadata:
+            await self._send_head(metadata)
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(EARLY_S, self._due, upstream)
+
+    def _due(self, upstream: Upstream) -> None:
+        if not self._headed and not upstream.done:
+            self._early = asyncio.ensure_future(self._send_head(()))
+
+    async def _send_head(self, metadata: Metadata) -> None:
+        self._headed = True
+        await self._context.send_initial_metadata(edited(metadata, self._edits))
+
+    async def write(self, message: bytes) -> None:
+        """Pass a message to the caller."""
+        await self._settled()
+        if not self._headed:
+            await self._send_head(())
+        await self._context.write(message)
+
+    async def finish(self, status: Status) -> None:
+        """Set the status that is sent when the handler returns."""
+        await self._settled()
+        edit = thinned if self._headed else edited
+        metadata = edit(status.metadata, self._edits)
+        if metadata:
+            self._context.set_trailing_metadata(metadata)
+        self._context.set_code(status.code)
+        self._context.set_details(status.details)
+
+    async def _settled(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._early is not None:
+            early, self._early = self._early, None
+            await early
+
+    def close(self) -> None:
+        """The call is over, however."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._early is not None:
+            self._early.cancel()
+
+
+async def forward(home: Home, method: str, metadata: Metadata, context: Any, model_of: Any = None) -> None:
+    """Serve one call of any type; `model_of` reads the model from an inference method's request."""
+    caller = Caller(context, home.settings)
+    first: bytes | None = None
+    model = ""
+    waited = model_of is not None and home.route.reads_models
+    if waited:
+        first = await caller.read()
+        model = model_of(first) if first is not None else ""
+    leg = home.route.choose(method, model, metadata, home.draw())
+    upstream = Upstream(home, leg, method, metadata, caller.left_s)
+
+    async def ask() -> None:
+        message = first if waited else await caller.read()
+        while message is not None:
+            if not await upstream.send(message):
+                return
+            message = await caller.read()
+        await upstream.half_close()
+
+    asking = asyncio.ensure_future(ask())
+    try:
+        await caller.head(await upstream.head(), upstream)
+        while (message := await upstream.read()) is not None:
+            await caller.write(message)
+        await caller.finish(await upstream.status(caller.left_s))
+    finally:
+        asking.cancel()
+        upstream.leave()
+        caller.close()
+        asking.add_done_callback(_over)
+
+
+def _over(asking: asyncio.Future[None]) -> None:
+    """A caller that breaks off in mid-call is how calls end, not a defect."""
+    if not asking.cancelled() and (error := asking.exception()) is not None:
+        log.debug("a caller broke off: %r", error)
