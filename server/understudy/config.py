@@ -211,7 +211,18 @@ def _is_ip(host: str) -> bool:
 
 
 DERIVED = {
-    "relay": ("listen", "listen_fd", "baseline", "candidate", "primary", "latch", "run_dir"),
+    "relay": (
+        "listen",
+        "listen_fd",
+        "baseline",
+        "candidate",
+        "name",
+        "seat",
+        "board_fds",
+        "primary",
+        "latch",
+        "run_dir",
+    ),
     "observe": ("socket", "controller", "tick_s"),
 }
 """Keys of a room's settings that follow from others and may not be set beside them."""

@@ -1,12 +1,15 @@
 """The relay's control socket: one JSON object a line, one JSON object in answer, mode 0600.
 
 Requests: {"op":"status"}, {"op":"switch","to":"baseline"|"candidate","drain_max_s":30}, {"op":"drain"};
-`drain_max_s` may be left out. Answers: {"ok":true,...} or {"ok":false,"error":"..."}.
+`drain_max_s` may be left out. {"op":"aim","to":...} is the first half of a switch: new connections alone.
+{"op":"listening"} is answered with the listening socket beside the text (SCM_RIGHTS), for a successor.
+Answers: {"ok":true,...} or {"ok":false,"error":"..."}.
 """
 
 import asyncio
 import json
 import os
+import socket
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -26,12 +29,18 @@ class Orders(Protocol):
     def switch(self, to: str, drain_max_s: float | None = None) -> dict[str, Any]:
         """Another engine becomes primary."""
 
+    def aim(self, to: str) -> dict[str, Any]:
+        """Another engine serves new connections."""
+
     def drain(self, drain_max_s: float | None = None) -> dict[str, Any]:
         """Finish and end."""
 
+    def listening(self) -> tuple[dict[str, Any], int]:
+        """The listening socket's address and descriptor."""
 
-def answer(orders: Orders, line: bytes) -> dict[str, Any]:
-    """Obey one request."""
+
+def answer(orders: Orders, line: bytes, fds: list[int]) -> dict[str, Any]:
+    """Obey one request; descriptors that go with the answer are put into `fds`."""
     try:
         request = json.loads(line)
         if not isinstance(request, dict):
@@ -40,17 +49,22 @@ def answer(orders: Orders, line: bytes) -> dict[str, Any]:
         limit = request.pop("drain_max_s", None) if op in ("switch", "drain") else None
         if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int | float) or limit < 0):
             raise UnderstudyError("control: drain_max_s is a number of seconds, 0 or above")
-        to = request.pop("to", None) if op == "switch" else None
+        to = request.pop("to", None) if op in ("switch", "aim") else None
         if request:
             raise UnderstudyError(f"control: {op} does not take {', '.join(map(repr, request))}")
         if op == "status":
             result = orders.status()
         elif op == "switch":
             result = orders.switch(str(to), limit)
+        elif op == "aim":
+            result = orders.aim(str(to))
         elif op == "drain":
             result = orders.drain(limit)
+        elif op == "listening":
+            result, fd = orders.listening()
+            fds.append(fd)
         else:
-            raise UnderstudyError(f"control: no such op {op!r}: use status, switch or drain")
+            raise UnderstudyError(f"control: no such op {op!r}: use status, switch, aim, drain or listening")
     except UnderstudyError as error:
         return {"ok": False, "error": str(error)}
     except (ValueError, RecursionError) as error:
@@ -120,10 +134,22 @@ class _Line(asyncio.Protocol):
         *lines, self._buffer = (self._buffer + data).split(b"\n")
         for line in lines:
             if line.strip():
-                self._transport.write(json.dumps(answer(self._orders, line)).encode() + b"\n")
+                fds: list[int] = []
+                told = json.dumps(answer(self._orders, line, fds)).encode() + b"\n"
+                if fds:
+                    self._send(told, fds)
+                else:
+                    self._transport.write(told)
         if len(self._buffer) > _LINE:
             self._transport.write(b'{"ok": false, "error": "control: request too long"}\n')
             self._transport.close()
+
+    def _send(self, told: bytes, fds: list[int]) -> None:
+        """Past the transport, which passes no descriptors: only as the one answer on a connection."""
+        assert self._transport is not None
+        mine: socket.socket = self._transport.get_extra_info("socket")
+        with socket.socket(fileno=os.dup(mine.fileno())) as sock, suppress(OSError):
+            socket.send_fds(sock, [told], fds)
 
     def pause_writing(self) -> None:
         # Someone who asks and does not read the answers is not worth the memory.

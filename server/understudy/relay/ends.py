@@ -20,32 +20,38 @@ class End(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It is there."""
         self.transport = cast(asyncio.Transport, transport)  # uvloop's do not derive from it
         if self._arrived is not None:
-            self._arrived(self._connection, self.transport)
+            self._arrived(self._connection, self.transport, self)
 
     def data_received(self, data: bytes) -> None:
+        """Bytes have come."""
         self._connection.take(self._way, data)
         if not self._connection.leg and self.transport is not None:
             # Pausing in connection_made would not do: uvloop begins to read after it.
             self.transport.pause_reading()
 
     def eof_received(self) -> bool:
+        """The peer sends nothing more; we still may."""
         self._connection.over(self._way)
         return True
 
     def pause_writing(self) -> None:
+        """The peer is slow."""
         # This side takes no more for now: the other is not read until it does.
         other = self._connection.other(self._way).source
         if other is not None and not other.is_closing():
             other.pause_reading()
 
     def resume_writing(self) -> None:
+        """The peer takes more again."""
         other = self._connection.other(self._way).source
         if other is not None and not other.is_closing():
             other.resume_reading()
 
     def connection_lost(self, error: Exception | None) -> None:
+        """It is gone."""
         if self._way.source is self.transport:
             self._connection.lost(self._way, error)
         self.transport = None

@@ -19,12 +19,18 @@ class Settings:
     """The baseline engine: host:port or unix:PATH."""
     candidate: str = "127.0.0.1:9002"
     """The candidate engine: host:port or unix:PATH."""
+    name: str = "relay"
+    """Name of this worker's control socket, without `.sock`."""
+    seat: int = 0
+    """This worker's place among the others."""
+    board_fds: tuple[int, ...] = ()
+    """Inherited from the supervisor: what the workers share; empty for a worker alone."""
     primary: str = "baseline"
     """Which engine serves, baseline or candidate, unless a latch says otherwise."""
     latch: str = "latch.json"
     """The switch latch's file, in the state directory."""
     run_dir: str = "run"
-    """Where observer.sock is found and relay.sock is made."""
+    """Where observer.sock is found and the control socket is made."""
     drain_max_s: float = 30.0
     """How long a stream with a request in flight may stay on the old engine after a switch, seconds."""
     connect_timeout_s: float = 5.0
@@ -42,8 +48,10 @@ class Settings:
     connection is not copied at all."""
     reconnect_max_s: float = 1.0
     """Longest pause between attempts to reach the observer, seconds."""
+    workers: int = 1
+    """Processes that relay, each with its own copy buffers; callers are spread evenly over them."""
     max_connections: int = 10_000
-    """Client connections held at once; further ones are closed at once and counted."""
+    """Client connections held at once, by all workers together; further ones are closed at once and counted."""
     backlog: int = 1024
     """Connections the kernel holds before they are accepted, when the relay opens `listen` itself."""
 
@@ -56,6 +64,8 @@ class Settings:
         for name in ("buffer_bytes", "copy_soft_bytes", "max_connections", "backlog"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"relay.{name}: {getattr(self, name)} is not above 0: give a count")
+        if not 1 <= self.workers <= 64:
+            raise ConfigError(f"relay.workers: {self.workers} is not from 1 to 64: give a count")
         if self.copy_hard_bytes < self.copy_soft_bytes:
             raise ConfigError("relay.copy_hard_bytes: is below relay.copy_soft_bytes: raise it")
         for name in ("listen", "baseline", "candidate"):
@@ -76,7 +86,7 @@ class Settings:
     @property
     def control(self) -> str:
         """The relay's own control socket."""
-        return os.fspath(Path(self.run_dir) / "relay.sock")
+        return os.fspath(Path(self.run_dir) / f"{self.name}.sock")
 
 
 def parse(address: str) -> str | tuple[str, int]:

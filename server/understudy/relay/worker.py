@@ -4,18 +4,23 @@ import asyncio
 import gc
 import itertools
 import logging
+import os
 import signal
 import socket
 import time
 from array import array
+from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
 from understudy import latch
 from understudy.errors import ConfigError, UnderstudyError
+from understudy.relay.board import Board
 from understudy.relay.connection import Connection
 from understudy.relay.control import Control
 from understudy.relay.counts import Counts, Departure
+from understudy.relay.door import Door, listening
 from understudy.relay.ends import End, keep_alive
 from understudy.relay.settings import Settings, parse
 from understudy.relay.tap import Tap
@@ -24,6 +29,8 @@ from understudy.wire.copy import Record
 logger = logging.getLogger(__name__)
 
 _TICK_S = 0.05
+_AIM_S = 10.0
+"""How long a worker that was told the new primary waits for the order to let the old one's callers go."""
 _LAGS = 600
 """Loop lag samples kept: the last 30 s."""
 _IDLE_BYTES = 4096
@@ -49,10 +56,14 @@ class Relay:
         self._lags = array("d")
         self._draining = False
         self._done = asyncio.Event()
-        self._server: asyncio.Server | None = None
+        self._board = Board(settings.board_fds) if settings.board_fds else None
+        self._door: Door | None = None
         self._tasks: asyncio.TaskGroup | None = None
-        self._early: list[Connection] = []
-        """Accepted before the tasks were: between the listening socket's start and the control socket's."""
+        self._adopting: set[End] = set()
+        """Callers accepted whose transport is being made."""
+        self._reaching: set[asyncio.Task[None]] = set()
+        """What is under way for callers not served yet."""
+        self._aimed: asyncio.TimerHandle | None = None
 
     async def serve(self, *, signals: bool = False, collect: bool = False) -> None:
         """Serve until drained or stopped.
@@ -65,16 +76,19 @@ class Relay:
             ConfigError: an address cannot be listened on.
         """
         loop = asyncio.get_running_loop()
+        control = Control(self)
+        try:
+            door = self._door = Door(
+                listening(self.settings), self._board, self.settings.seat, self._adopt_soon
+            )
+            await control.start(self.settings.control)
+        except OSError as error:
+            raise ConfigError(f"relay: cannot listen: {error}: free or correct the address") from error
+        # After the control socket: an order given from now on reaches us, one given before is in the latch.
         self._latch = latch.read(self.settings.latch)
         if self._latch is not None and self._latch.primary != self.primary:
             logger.warning("latched: %s serves instead of %s", self._latch.primary, self.primary)
             self.primary = self._latch.primary
-        control = Control(self)
-        try:
-            self._server = await self._listen()
-            await control.start(self.settings.control)
-        except OSError as error:
-            raise ConfigError(f"relay: cannot listen: {error}: free or correct the address") from error
         caught = (signal.SIGTERM, signal.SIGINT) if signals else ()
         for number in caught:
             loop.add_signal_handler(number, self._signalled)
@@ -82,13 +96,14 @@ class Relay:
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
-                for connection in self._early:
-                    tasks.create_task(self._dial(connection))
-                self._early.clear()
+                if not self._draining:
+                    door.open()
                 background = [tasks.create_task(self.tap.run()), tasks.create_task(self._tick(collect))]
                 await self._done.wait()
-                self._server.close()
                 self._draining = True
+                door.close()
+                for task in self._reaching:
+                    task.cancel()
                 while self._connections:
                     for connection in list(self._connections.values()):
                         connection.abort()
@@ -96,6 +111,7 @@ class Relay:
                 for task in background:
                     task.cancel()
         finally:
+            door.close()
             await control.close()
             for number in caught:
                 loop.remove_signal_handler(number)
@@ -108,34 +124,57 @@ class Relay:
         Raises:
             UnderstudyError: `to` is no engine, a latch stands against it, or the relay is draining.
         """
-        if to not in latch.ENGINES:
-            raise UnderstudyError(f"switch: {to!r} is neither baseline nor candidate: name one")
         if self._draining:
             raise UnderstudyError("switch: the relay is draining: it takes no more orders")
-        self._latch = latch.read(self.settings.latch)
-        if self._latch is not None and self._latch.primary != to:
-            raise UnderstudyError(
-                f"switch: latched to {self._latch.primary} ({self._latch.reason}): `understudy rearm` first"
-            )
-        self.primary = to
+        self.aim(to)
+        self._settle()
         departure = self._departure(to, drain_max_s)
         leaving = [c for c in self._connections.values() if c.leg not in ("", to)]
         asyncio.get_running_loop().call_soon(self._depart, leaving, departure)
         logger.warning("primary is %s; %d connections are told to go", to, len(leaving))
         return {"primary": to, "ns": departure.ns, "connections": len(leaving)}
 
+    def aim(self, to: str) -> dict[str, Any]:
+        """New connections go to `to` from now on: the first half of a switch, for all workers before the second.
+
+        The second half is `switch`; a worker that is not told of it in time does it by itself.
+
+        Raises:
+            UnderstudyError: `to` is no engine, or a latch stands against it.
+        """
+        if to not in latch.ENGINES:
+            raise UnderstudyError(f"switch: {to!r} is neither baseline nor candidate: name one")
+        self._latch = latch.read(self.settings.latch)
+        if self._latch is not None and self._latch.primary != to:
+            raise UnderstudyError(
+                f"switch: latched to {self._latch.primary} ({self._latch.reason}): `understudy rearm` first"
+            )
+        self.primary = to
+        self._settle()
+        self._aimed = asyncio.get_running_loop().call_later(_AIM_S, self._catch_up)
+        return {"primary": to, "draining": self._draining}
+
+    def listening(self) -> tuple[dict[str, Any], int]:
+        """The listening socket's address and descriptor, for a successor.
+
+        Raises:
+            UnderstudyError: this worker accepts no more.
+        """
+        if self._door is None or self._draining:
+            raise UnderstudyError("listening: this relay accepts no more: ask its successor")
+        return {"listen": self.settings.listen}, self._door.sock.fileno()
+
     def drain(self, drain_max_s: float | None = None) -> dict[str, Any]:
         """Accept no more, tell every client to go, and end once they have gone."""
         if not self._draining:
             self._draining = True
-            if self._server is not None:
-                self._server.close()
+            if self._door is not None:
+                self._door.shut()
             departure = self._departure("", drain_max_s)
             leaving = [c for c in self._connections.values() if c.leg]
             asyncio.get_running_loop().call_soon(self._depart, leaving, departure)
             logger.info("draining %d connections", len(leaving))
-            if not self._connections:
-                self._done.set()
+            self._end_if_empty()
         return {"connections": len(self._connections)}
 
     def stop(self) -> None:
@@ -150,6 +189,7 @@ class Relay:
             "primary": self.primary,
             "latch": asdict(self._latch) if self._latch else None,
             "draining": self._draining,
+            "pid": os.getpid(),
             "connections": len(self._connections),
             "streams": sum(len(c.streams.open) for c in self._connections.values()),
             **asdict(self.counts),
@@ -186,42 +226,66 @@ class Relay:
         """Both its sides are gone."""
         self._connections.pop(connection.number, None)
         self._watched.discard(connection)
-        if self._draining and not self._connections:
-            self._done.set()
+        self._weigh()
+        self._end_if_empty()
 
     # ---- inside
 
-    async def _listen(self) -> asyncio.Server:
-        loop = asyncio.get_running_loop()
-        if self.settings.listen_fd >= 0:
-            sock = socket.socket(fileno=self.settings.listen_fd)
-            sock.setblocking(False)
-            if sock.family == socket.AF_UNIX:
-                return await loop.create_unix_server(self._accept, sock=sock)
-            return await loop.create_server(self._accept, sock=sock)
-        address = parse(self.settings.listen)
-        if isinstance(address, str):
-            return await loop.create_unix_server(self._accept, address, backlog=self.settings.backlog)
-        return await loop.create_server(self._accept, *address, backlog=self.settings.backlog)
+    @property
+    def _held(self) -> int:
+        """Callers here, those whose transport is being made too."""
+        return len(self._connections) + len(self._adopting)
 
-    def _accept(self) -> "End":
+    def _weigh(self) -> None:
+        if self._door is not None:
+            self._door.weigh(self._held)
+
+    def _end_if_empty(self) -> None:
+        if self._draining and not self._held:
+            self._done.set()
+
+    def _adopt_soon(self, caller: socket.socket) -> None:
+        """A caller is ours."""
+        caller.setblocking(False)
         connection = Connection(self, next(self._numbers))
-        return End(connection, connection.client, self._arrived)
+        end = End(connection, connection.client, self._arrived)
+        self._adopting.add(end)
+        self._weigh()
+        self._begin(self._adopt(end, caller))
 
-    def _arrived(self, connection: Connection, transport: asyncio.Transport) -> None:
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        assert self._tasks is not None
+        task = self._tasks.create_task(work)
+        self._reaching.add(task)
+        task.add_done_callback(self._reaching.discard)
+
+    async def _adopt(self, end: End, caller: socket.socket) -> None:
+        """Make a caller's transport; `_arrived` is called with it."""
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: end, caller)
+        except OSError as error:  # it has gone again
+            logger.info("a caller was gone at once: %s", error)
+            caller.close()
+        finally:
+            if end in self._adopting:  # it has not arrived
+                self._adopting.discard(end)
+                self._weigh()
+                self._end_if_empty()
+
+    def _arrived(self, connection: Connection, transport: asyncio.Transport, end: End) -> None:
         """A client has connected."""
+        self._adopting.discard(end)
         connection.accepted(transport)
         self._connections[connection.number] = connection
-        if self._draining or len(self._connections) > self.settings.max_connections:
+        self._weigh()
+        assert self._door is not None
+        if self._done.is_set() or self._door.total(self._held) > self.settings.max_connections:
             self.counts.refused += 1
             connection.close()
             return
         self.counts.accepted += 1
         keep_alive(transport)
-        if self._tasks is None:
-            self._early.append(connection)
-        else:
-            self._tasks.create_task(self._dial(connection))
+        self._begin(self._dial(connection))
 
     async def _dial(self, connection: Connection) -> None:
         """Reach the primary for a client; again, if the primary was switched meanwhile."""
@@ -255,6 +319,21 @@ class Relay:
         connection.reached(transport, leg, address)
         if self._draining and self.departure is not None:
             connection.depart(self.departure)
+
+    def _settle(self) -> None:
+        """The second half of a switch is done, or another switch begins."""
+        if self._aimed is not None:
+            self._aimed.cancel()
+            self._aimed = None
+
+    def _catch_up(self) -> None:
+        """Whoever told us where to aim has not said the rest: callers of the other engine are told to go."""
+        self._aimed = None
+        if not self._draining and any(
+            c.leg not in ("", self.primary) and c.leaving is None for c in self._connections.values()
+        ):
+            with suppress(UnderstudyError):
+                self.switch(self.primary)
 
     def _departure(self, to: str, drain_max_s: float | None) -> Departure:
         limit = self.settings.drain_max_s if drain_max_s is None else drain_max_s
@@ -308,6 +387,8 @@ class Relay:
             for connection in list(self._watched):
                 connection.sweep(now)
             self._expire(now)
+            if self._door is not None:
+                self._door.beat(self._held)
             if collect and turns % 20 == 0:
                 total = self.counts.client_bytes + self.counts.server_bytes
                 waiting = gc.get_count()[0]
