@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from understudy.codec import Codec, Undecodable
@@ -10,6 +10,7 @@ from understudy.mirror.admission import Admitted, Settings, State, fraction, ref
 from understudy.mirror.ledger import Ledger
 from understudy.mirror.leg import Call, Shadow, Unsent, metadata_for
 from understudy.mirror.strain import Strain
+from understudy.mirror.trial import Trial
 from understudy.pair import Lane, Leg, Outcome, Output, Pair, Reason, Request
 
 log = logging.getLogger(__name__)
@@ -176,8 +177,9 @@ class Mirror:
         engines: Engines,
         ledger: Ledger,
         emit: Callable[[Pair], bool],
+        codecs: Sequence[Codec] = (),
     ) -> None:
-        """`emit` takes a finished pair over, or says False when there is no room for it."""
+        """`emit` takes a finished pair over, or says False when there is no room; `codecs` read the self-test."""
         self.settings = settings
         self.ledger = ledger
         self.emit = emit
@@ -198,6 +200,10 @@ class Mirror:
                 (Leg.CONTROL, control),
             )
         }
+        models = {Leg.BASELINE: engines.baseline.model, Leg.CANDIDATE: engines.candidate.model}
+        if engines.control is not None:
+            models[Leg.CONTROL] = engines.control.model
+        self.trial = Trial(self.shadows, codecs, models, settings)
         self.flights: dict[int, Flight] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._requests = refill(0, 1, settings.requests_per_s)
@@ -315,8 +321,10 @@ class Mirror:
                 flight.resolve(Outcome.SHED, Reason.MIRROR_OFF)
 
     def identify(self, fingerprints: Mapping[str, str]) -> None:
-        """An engine was exchanged: pairs begun from now on belong to another lane."""
+        """An engine was exchanged: pairs begun from now on belong to another lane, and it is asked anew."""
         for leg in Leg:
+            if fingerprints.get(leg.value, self.fingerprints[leg]) != self.fingerprints[leg]:
+                self.trial.exchanged(leg)
             if leg.value in fingerprints:
                 self.fingerprints[leg] = self.shadows[leg].fingerprint = fingerprints[leg.value]
 

@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 
 HOUSEKEEPING_S = 0.5
 HEAR_S = 5.0
-"""How long relays wait for the controller's first word. They hold what they copy meanwhile: before that word
-the mirror is off, and what they held would be passed over."""
+"""How long relays wait for the controller's first word and the engines' answers to our question. They hold what they
+copy meanwhile: before that word the mirror is off, and what they held would be passed over."""
 
 
 def run(
@@ -78,7 +78,7 @@ class Process:
         self.settings = settings
         self.ingest = ingest
         self.publisher = Publisher(settings, self.apply)
-        self.mirror = Mirror(mirror, engines, Ledger(), self.publisher.offer)
+        self.mirror = Mirror(mirror, engines, Ledger(), self.publisher.offer, codecs)
         self.observer = Observer(
             settings,
             codecs,
@@ -113,7 +113,10 @@ class Process:
                 group.create_task(self.publisher.run())
                 group.create_task(self._keep_house())
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._told.wait(), HEAR_S)
+                    async with asyncio.timeout(HEAR_S):
+                        await self._told.wait()
+                        await self.mirror.trial.once()
+                group.create_task(self.mirror.trial.run())
                 server = await self._listen(path)
                 self.listening.set()
         finally:
