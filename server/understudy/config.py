@@ -17,6 +17,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from understudy.alert import Settings as Alert
 from understudy.capture.parquet import Settings as Capture
 from understudy.codec import Settings as KServe
+from understudy.compat import Settings as Compat
 from understudy.errors import ConfigError
 from understudy.ingest import Settings as Ingest
 from understudy.mirror.admission import Settings as Mirror
@@ -141,7 +142,7 @@ class Config:
 
     engines: Engines
     listen: str = "127.0.0.1:8001"
-    """Where callers connect: host:port or unix:PATH. Empty: no relay, Envoy serves them (see `ingest`)."""
+    """Where callers connect: host:port or unix:PATH. Empty: no relay (see `ingest` and `compat`)."""
     primary: Leg = Leg.BASELINE
     """Which engine serves callers, unless a rollback was latched."""
     run_dir: str = "run"
@@ -158,6 +159,8 @@ class Config:
     observe: Observe = field(default_factory=Observe)
     ingest: Ingest | None = None
     """Take copies from Envoy's ext_proc filter; None = from the relay alone."""
+    compat: Compat | None = None
+    """Serve callers on a second listener that edits headers and routes each request; None = there is none."""
     categories: Categories = field(default_factory=Categories)
     analyzers: Analyzers = field(default_factory=Analyzers)
     capture: Capture | None = None
@@ -168,10 +171,19 @@ class Config:
     web: Web = field(default_factory=Web)
 
     def __post_init__(self) -> None:
-        if self.listen or self.ingest is None:
+        if self.listen or (self.ingest is None and self.compat is None):
             check_address("listen", self.listen)
         if self.ingest is not None:
             check_address("ingest.listen", self.ingest.listen)
+        if self.compat is not None:
+            check_address("compat.listen", self.compat.listen)
+            if self.compat.listen == self.listen:
+                raise ConfigError(f"compat.listen: {self.listen} is the relay's: give it an address of its own")
+            if self.compat.shares and self.primary is Leg.CANDIDATE:
+                raise ConfigError(
+                    "compat: the candidate is primary and serves every request, so no share of them: set primary = "
+                    '"baseline", or candidate_share = 0 and no rules'
+                )
         for name in ("run_dir", "state_dir"):
             if not getattr(self, name):
                 raise ConfigError(f"{name}: is empty: name a directory")

@@ -30,7 +30,8 @@ def run(path: Path, *, as_json: bool) -> int:
         for problem in problems:
             print(problem)
         if config is not None and not problems:
-            where = config.listen or "Envoy's listener"
+            ours = [config.listen, config.compat.listen if config.compat is not None else ""]
+            where = " and ".join(filter(None, ours)) or "Envoy's listener"
             print(f"{path}: fine: {config.primary} serves on {where}{_warnings(config)}")
     return 3 if problems else 0
 

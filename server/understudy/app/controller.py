@@ -142,6 +142,7 @@ class Controller:
                 front.page(self, config.web, self.troubles),
                 front.probes(self, config.web, self.troubles),
                 self.watch.relay_job(),
+                self.watch.compat_job(),
                 self.watch.engines_job(),
                 self.watch.pulse.job(),
             )
@@ -347,6 +348,7 @@ class Controller:
         ) | {
             "latch": None if held is None else {"primary": held.primary, "reason": held.reason},
             "relay": dict(self.watch.relay),
+            "compat": dict(self.watch.compat),
             "changes": list(self.chronicle.changes),
             "verdict": sight.overall(self.verdicts),
             "accounted": pipeline.books.totals().accounted,

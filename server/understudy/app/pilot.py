@@ -72,6 +72,12 @@ class Pilot:
     def _relay(self) -> Path:
         return Path(self.config.run_dir) / "relay.sock"
 
+    @property
+    def at_stake(self) -> Leg:
+        """The candidate, when it serves any callers: as the primary, or some of them through compat mode's shares."""
+        shared = self.config.compat is not None and self.config.compat.shares and self.held() is None
+        return Leg.CANDIDATE if shared else self.primary
+
     def held(self) -> latch.Latch | None:
         """The latch in force."""
         return latch.read(self._latch)
@@ -90,21 +96,22 @@ class Pilot:
     ) -> Signal | None:
         """Decide on the newest facts and carry a rollback out; return the signal when the decision is new."""
         facts = Facts(
-            primary=self.primary,
+            primary=self.at_stake,
             candidate=self.roster[Leg.CANDIDATE].fingerprint,
             recorded=self._recorded(),
             control=self.config.mirror.control_share > 0,
             aa_healthy=healthy,
             watermark_age_s=watermark_age_s,
-            silent_s=silent_s,
+            # Silence is the primary's; whether an engine that has a mere share is there, its callers' errors tell.
+            silent_s=silent_s if self.primary is Leg.CANDIDATE else None,
         )
         sure = any(v.state is State.BREACH and v.tier is Tier.ROLLBACK for v in verdicts)
         due = sure or rollback.gone(facts, self.config.rollback)
-        if due and self.primary is Leg.CANDIDATE and not self.state.latched and self._look_again():
+        if due and self.at_stake is Leg.CANDIDATE and not self.state.latched and self._look_again():
             await self.look_at_baseline()
         facts = replace(
             facts,
-            primary=self.primary,
+            primary=self.at_stake,
             target=self.roster[Leg.BASELINE].fingerprint,
             probed_ns=self.probed_ns,
             in_progress=self.in_progress,
@@ -265,14 +272,29 @@ class Pilot:
         self.primary = to
         self.settle_until_ns = self.clock() + int(SETTLE_S * 1e9)
         try:
+            beside = await self._tell_compat(to)
             if not self.config.listen:
-                log.warning("no relay of ours: Envoy's route decides who serves; it should be %s now", to)
-                return {"primary": to.value}
+                if not beside:
+                    log.warning("no relay of ours: Envoy's route decides who serves; it should be %s now", to)
+                return {"primary": to.value, **beside}
             told = await ask(self._relay, {"op": "switch", "to": to.value})
             log.warning("the relay serves new connections from %s", to)
-            return {"primary": to.value, "relay": told}
+            return {"primary": to.value, "relay": told, **beside}
         finally:
             self.changed()
+
+    async def _tell_compat(self, to: Leg) -> dict[str, Any]:
+        """The same for the compat listener, which obeys from the next request on."""
+        if self.config.compat is None:
+            return {}
+        try:
+            told = await ask(
+                Path(self.config.run_dir) / "compat.sock", {"op": "switch", "to": to.value}, timeout_s=2
+            )
+        except UnderstudyError as error:  # no reason to leave the relay untold
+            log.error("the compat listener did not take the switch, and is told again: %s", error)
+            return {"compat": f"does not answer, and is told as soon as it does ({error})"}
+        return {"compat": told}
 
     def _remember(self, state: RollbackState) -> None:
         self.state = state

@@ -37,6 +37,27 @@ def relay(path: Path, fd: int) -> int:
     )
 
 
+def compat(path: Path) -> int:
+    """Terminate gRPC, edit headers, route each request."""
+    from understudy.codec.kserve import KServeCodec
+    from understudy.compat.process import Place, run
+    from understudy.config import load
+
+    config = load(path)
+    if config.compat is None:
+        raise ConfigError(f"{path}: compat: the section is gone: start understudy again")
+    place = Place(
+        baseline=config.engines.baseline.address,
+        candidate=config.engines.candidate.address,
+        primary=config.primary,
+        latch=str(Path(config.state_dir) / LATCH),
+        run_dir=config.run_dir,
+        drain_max_s=config.relay.drain_max_s,
+    )
+    copying = replace(config.relay, run_dir=config.run_dir)
+    return run(config.compat, place, [KServeCodec(config.kserve)], copying)
+
+
 def observer(path: Path) -> int:
     """Rebuild requests, mirror them, publish pairs."""
     from understudy.app import roster
@@ -116,6 +137,8 @@ def main() -> int:
         match name, rest:
             case "relay", [config, fd]:
                 sys.exit(relay(Path(config), int(fd)))
+            case "compat", [config]:
+                sys.exit(compat(Path(config)))
             case "observer", [config]:
                 sys.exit(observer(Path(config)))
             case "analyzers", [listen, limit, *names]:

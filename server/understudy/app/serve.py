@@ -44,10 +44,13 @@ async def _serve(path: Path) -> int:
 
 
 async def _hold(config: Config, path: Path, run_dir: Path, state_dir: Path) -> int:
-    old_relay = await _old_relay(run_dir)
+    old_relay = await _old(run_dir / "relay.sock", "relay")
     free(config.web.host, config.web.port, beside=old_relay)
     if config.ingest is not None and isinstance(where := parse_address(config.ingest.listen), tuple):
         free(*where, beside=False, key="ingest.listen")
+    old_compat = await _old(run_dir / "compat.sock", "compat listener")
+    if config.compat is not None and isinstance(where := parse_address(config.compat.listen), tuple):
+        free(*where, beside=old_compat, key="compat.listen")
     listening = bind(config.listen, beside=old_relay) if config.listen else None
     if config.capture is not None:
         private(config.capture_settings().directory, "capture.directory")
@@ -56,7 +59,9 @@ async def _hold(config: Config, path: Path, run_dir: Path, state_dir: Path) -> i
     supervisor = Supervisor(children(config, path, listening.fileno() if listening else None))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, supervisor.stop)
-    log.info("serving on %s, primary %s", config.listen or "no port of ours: Envoy serves", now)
+    listeners = [config.listen] if config.listen else []
+    listeners += [config.compat.listen] if config.compat is not None else []
+    log.info("serving on %s, primary %s", " and ".join(listeners) or "no port of ours: Envoy serves", now)
     await supervisor.run()
     if listening is not None:
         listening.close()
@@ -83,6 +88,11 @@ def children(config: Config, path: Path, fd: int | None) -> list[Child]:
                 )
             ]
             if fd is not None
+            else []
+        ),
+        *(
+            [Child("compat", (*me, "compat", str(path)), outlives=True, stop_s=relay_stop_s)]
+            if config.compat is not None
             else []
         ),
     ]
@@ -155,10 +165,10 @@ def free(host: str, port: int, *, beside: bool, key: str = "web.port") -> None:
         ) from None
 
 
-async def _old_relay(run_dir: Path) -> bool:
-    """Tell a relay whose supervisor died to finish its callers; True when there was one."""
+async def _old(control: Path, what: str) -> bool:
+    """Tell a data path whose supervisor died to finish its callers; True when there was one."""
     with suppress(UnderstudyError):
-        await ask(run_dir / "relay.sock", {"op": "drain"}, timeout_s=2)
-        log.warning("a relay of an earlier supervisor still served: it finishes its callers and ends")
+        await ask(control, {"op": "drain"}, timeout_s=2)
+        log.warning("a %s of an earlier supervisor still served: it finishes its callers and ends", what)
         return True
     return False

@@ -44,10 +44,13 @@ class Watch:
         self._troubles = troubles
         self._replaced = replaced
         self._socket = Path(config.run_dir) / "relay.sock"
+        self._compat = Path(config.run_dir) / "compat.sock"
         self._record = Path(config.state_dir) / RECORD
         self.pulse = Pulse(lambda: (pilot.primary, roster.engines(config)[pilot.primary].address))
         self.relay: Mapping[str, Any] = {}
         """The relay's own status; empty when it does not answer."""
+        self.compat: Mapping[str, Any] = {}
+        """The compat listener's own status; empty when it does not answer, or there is none."""
         self.baseline_error: str | None = None
         """Why the baseline does not answer; "" when it does, None before it was asked."""
 
@@ -68,6 +71,27 @@ class Watch:
                     await self._agree(Leg(self.relay["primary"]))
             await asyncio.sleep(RELAY_S)
 
+    async def compat_job(self) -> None:
+        """The same for the compat listener, where there is one."""
+        clock = asyncio.get_running_loop().time
+        answered = clock()
+        while self._config.compat is not None:
+            with self._troubles.tried("compat"):
+                try:
+                    self.compat = await ask(self._compat, {"op": "status"}, timeout_s=2)
+                except UnderstudyError:
+                    self.compat = {}
+                    if clock() - answered > PATIENCE_S:
+                        raise
+                else:
+                    answered = clock()
+                    held, pilot = self._pilot.held() is not None, self._pilot
+                    agrees = (self.compat["primary"], self.compat["latched"]) == (pilot.primary.value, held)
+                    if not agrees and not pilot.in_progress:
+                        log.warning("the compat listener serves from %s: telling it again", self.compat["primary"])
+                        await ask(self._compat, {"op": "switch", "to": pilot.primary.value})
+            await asyncio.sleep(RELAY_S)
+
     async def _agree(self, serving: Leg) -> None:
         """Both of us may have restarted since a switch: what the pilot holds is what counts."""
         if serving is not self._pilot.primary and not self._pilot.in_progress:
@@ -77,7 +101,8 @@ class Watch:
     @property
     def fed(self) -> bool:
         """Whether a relay copies to the observer; Envoy's copies come without being announced."""
-        return bool(self.relay.get("observer_connected")) or not self._config.listen
+        ours = bool(self._config.listen) or self._config.compat is not None
+        return not ours or any(path.get("observer_connected") for path in (self.relay, self.compat))
 
     async def engines_job(self) -> None:
         """Ask the engines who they are: one that was replaced opens a lane of its own."""
@@ -108,6 +133,8 @@ class Watch:
         """Ready = a relay takes calls for a primary that is there. The shadow never counts."""
         if not self.relay and self._config.listen:
             return False, "no relay answers"
+        if not self.compat and self._config.compat is not None:
+            return False, "no compat listener answers"
         silent = self.pulse.silent_s
         if silent is not None and silent >= UNREADY_S:
             return (
