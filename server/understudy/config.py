@@ -178,7 +178,9 @@ class Config:
         if self.compat is not None:
             check_address("compat.listen", self.compat.listen)
             if self.compat.listen == self.listen:
-                raise ConfigError(f"compat.listen: {self.listen} is the relay's: give it an address of its own")
+                raise ConfigError(
+                    f"compat.listen: {self.listen} is the relay's: give it an address of its own"
+                )
             if self.compat.shares and self.primary is Leg.CANDIDATE:
                 raise ConfigError(
                     "compat: the candidate is primary and serves every request, so no share of them: set primary = "

@@ -40,9 +40,7 @@ async def deployment(section: str) -> AsyncIterator[tuple[Ports, str, Path]]:
         try:
             await stage.start("baseline", "engine", "--listen", f"127.0.0.1:{ports.baseline}")
             await stage.start("candidate", "engine", "--listen", f"127.0.0.1:{ports.candidate}", "-q", "int8")
-            (out / "understudy.toml").write_text(
-                f'{text}\n[compat]\nlisten = "127.0.0.1:{port}"\n{section}'
-            )
+            (out / "understudy.toml").write_text(f'{text}\n[compat]\nlisten = "127.0.0.1:{port}"\n{section}')
             await stage.start("serve", "serve", str(out / "understudy.toml"))
             await stage.ready(out / "run", 60)
             yield ports, f"127.0.0.1:{port}", out

@@ -88,7 +88,9 @@ class Watch:
                     held, pilot = self._pilot.held() is not None, self._pilot
                     agrees = (self.compat["primary"], self.compat["latched"]) == (pilot.primary.value, held)
                     if not agrees and not pilot.in_progress:
-                        log.warning("the compat listener serves from %s: telling it again", self.compat["primary"])
+                        log.warning(
+                            "the compat listener serves from %s: telling it again", self.compat["primary"]
+                        )
                         await ask(self._compat, {"op": "switch", "to": pilot.primary.value})
             await asyncio.sleep(RELAY_S)
 

@@ -135,7 +135,7 @@ class Proxy:
         """
         loop = asyncio.get_running_loop()
         await self.start()
-        control = await listen(Path(self.place.run_dir) / SOCKET, self._obey)
+        control = await listen(Path(self.place.run_dir) / SOCKET, self.obey)
         for number in (signal.SIGTERM, signal.SIGINT) if signals else ():
             loop.add_signal_handler(number, self._stopping.set)
         try:
@@ -195,7 +195,12 @@ class Proxy:
 
     # ---- orders
 
-    async def _obey(self, request: dict[str, Any]) -> dict[str, Any]:
+    async def obey(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Do what the control socket says.
+
+        Raises:
+            UnderstudyError: it is no order, or one that cannot be obeyed.
+        """
         match request:
             case {"op": "status"}:
                 return self.status()
