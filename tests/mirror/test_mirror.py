@@ -10,8 +10,8 @@ from understudy.codec import Chunk, Seen
 from understudy.codec.kserve import INFER, STREAM, KServeCodec
 from understudy.mirror import Admitted, Engine, Engines, Flight, Ledger, Mirror, Settings
 from understudy.mirror.client import Kind
-from understudy.mirror.leg import output
-from understudy.pair import Finish, Leg, Output, Pair, Reason, Sampling
+from understudy.mirror.leg import Call, Unsent, output
+from understudy.pair import Finish, Leg, Outcome, Output, Pair, Reason, Sampling
 
 from tests.mirror.double import Double
 
@@ -296,3 +296,83 @@ async def test_a_reply_outside_the_protocol_fails_the_request_and_nothing_else(s
     await stage.until(lambda: flight.resolved)
     assert stage.mirror.ledger.failed == {"undecodable": 1}
     assert not stage.pairs
+
+
+async def test_the_token_budget_is_charged_what_is_asked_and_given_back_what_did_not_come(
+    stage: Stage,
+) -> None:
+    stage.build(replace(SETTINGS, tokens_per_s=1000.0))
+    mirror = stage.mirror
+    assert mirror.state(10**9).tokens == 1000
+    flight = stage.begin(Leg.BASELINE, control=True)
+    assert mirror.state(10**9).tokens == 1000 - 2 * 256, "both shadows may say as much as the default"
+    flight.answered(stage.live(flight))
+    await stage.pair()
+    assert mirror.state(10**9).tokens == 1000 - 3 - 2, "four bytes a token, as a rule"
+
+    begun = [stage.begin(Leg.BASELINE, id=f"r{n}") for n in range(5)]
+    assert mirror.state(10**9).tokens < 0, (
+        "one that asks for more than is left passes; the next ones wait for it"
+    )
+    for each in begun:
+        each.resolve(Outcome.SHED, Reason.MIRROR_OFF)
+    assert 900 < mirror.state(10**9).tokens <= 1000
+
+
+async def test_a_control_on_the_primary_is_few_at_a_time_and_ends_at_once_when_primaries_are_switched(
+    stage: Stage,
+) -> None:
+    stage.control.address = stage.baseline.address
+    stage.build(replace(SETTINGS, control_in_flight=64))
+    stage.baseline.hang.clear()
+    flights = [stage.begin(Leg.BASELINE, id=f"r{n}", control=True) for n in range(1)]
+    await stage.baseline.asked.wait()
+    flights += [stage.begin(Leg.BASELINE, id=f"r{n}", control=True) for n in range(1, 5)]
+    await stage.until(lambda: len(stage.candidate.requests) == 5)
+    assert sum(len(flight.calls) == 2 for flight in flights) == 2
+    for flight in flights:
+        flight.answered(stage.live(flight))
+    stage.mirror.switched()
+    await stage.count(5)
+    assert all(pair.control is None and pair.candidate.text == "candidate" for pair in stage.pairs)
+    await asyncio.wait_for(stage.baseline.cancelled.wait(), 1)
+    assert stage.mirror.ledger.paired == 5
+
+    other = stage.begin(Leg.CANDIDATE, control=True)
+    assert len(other.calls) == 2, "with the candidate serving, the baseline has no callers to slow"
+    other.resolve(Outcome.SHED, Reason.MIRROR_OFF)
+
+
+async def test_control_calls_on_the_primary_stop_when_its_callers_begin_to_wait(stage: Stage) -> None:
+    stage.control.address = stage.baseline.address
+    stage.build()
+    for number in range(60):
+        stage.mirror.heard(Leg.BASELINE, 10_000_000, number)
+    stage.baseline.hang.clear()
+    flight = stage.begin(Leg.BASELINE, control=True)
+    await stage.baseline.asked.wait()
+    for number in range(20):
+        stage.mirror.heard(Leg.BASELINE, 90_000_000, number)
+    await asyncio.wait_for(stage.baseline.cancelled.wait(), 1)
+    assert stage.mirror.state(100, Leg.BASELINE).control_rests
+    flight.answered(stage.live(flight))
+    assert (await stage.pair()).control is None
+
+
+async def test_a_request_the_engine_did_not_look_at_is_shed_and_a_control_goes_missing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unsent(call: Call) -> Output:
+        if call.shadow.leg is refusing:
+            raise Unsent("the engine said goodbye")
+        return await run(call)
+
+    run, refusing = Call.run, Leg.CONTROL
+    monkeypatch.setattr(Call, "run", unsent)
+    flight = stage.begin(Leg.BASELINE, control=True)
+    flight.answered(stage.live(flight))
+    assert (await stage.pair()).control is None
+    refusing = Leg.CANDIDATE
+    flight = stage.begin(Leg.BASELINE, id="r2")
+    await stage.until(lambda: flight.resolved)
+    assert stage.mirror.ledger.shed == {"breaker": 1} and stage.mirror.ledger.leg_errors == {}

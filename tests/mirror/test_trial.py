@@ -99,10 +99,11 @@ async def test_any_method_and_any_dialect_will_do(engines: tuple[Odd, Odd]) -> N
     candidate.dialect = "streaming"
     mirror = a_mirror(baseline, candidate)
     assert (
-        await examine(mirror.shadows[Leg.CANDIDATE], (CODEC,), "m", Settings(methods=(INFER,))) == Finding()
+        await examine(mirror.shadows[Leg.CANDIDATE].next(), (CODEC,), "m", Settings(methods=(INFER,)))
+        == Finding()
     )
     candidate.odd = "model"
-    assert await examine(mirror.shadows[Leg.CANDIDATE], (CODEC,), "m", SETTINGS) == Finding(), (
+    assert await examine(mirror.shadows[Leg.CANDIDATE].next(), (CODEC,), "m", SETTINGS) == Finding(), (
         "the stream answers"
     )
     await mirror.close()

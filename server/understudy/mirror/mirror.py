@@ -210,6 +210,8 @@ class Mirror:
         self._tokens = refill(0, 1, settings.tokens_per_s)
         self._refilled_ns = 0
         self._strain = Strain(settings)
+        self._controls = 0
+        """Flights with a control call."""
 
     def __repr__(self) -> str:
         return f"<Mirror on={self.on} flights={len(self.flights)} bytes={self.bytes}>"
@@ -268,6 +270,7 @@ class Mirror:
             shadow = self.shadows[leg]
             calls.append(Call(shadow, codec, request, message, metadata, self.settings, flight.hold))
         flight.calls = tuple(calls)
+        self._controls += len(calls) - 1
         task = flight.task = asyncio.get_running_loop().create_task(flight.run())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -279,7 +282,7 @@ class Mirror:
         limit = self.settings.control_in_flight
         if self._shared(live):
             limit = min(limit, self.settings.control_primary_in_flight)
-        asked = admitted.control and not control.fault and control.in_flight < limit
+        asked = admitted.control and not control.fault and self._controls < limit
         return (other, Leg.CONTROL) if asked else (other,)
 
     def heard(self, live: Leg, first_ns: int, now_ns: int) -> None:
@@ -307,8 +310,10 @@ class Mirror:
     def settle(self, flight: Flight, outcome: Outcome, reason: Reason | None) -> None:
         """Take a flight off the books; called by the flight itself, once."""
         self.flights.pop(id(flight))
+        self._controls -= len(flight.calls) - 1
         if flight.asked:  # no pair: what came is known in bytes alone, the caller's reply among them
-            self.correct(flight, min(flight.asked, flight.bytes // TOKEN_BYTES))
+            said = flight.bytes - len(flight.calls[0].raw)
+            self.correct(flight, min(flight.asked, said // TOKEN_BYTES))
         self.bytes -= flight.bytes
         flight.bytes = 0
         self.ledger.resolve(outcome, reason)
