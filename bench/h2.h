@@ -50,6 +50,7 @@ typedef struct {
     uint8_t *data;
     size_t size;
     long hole;
+    uint64_t hash;
 } Message;
 
 static inline Message message(const char *folder, const char *name) {
@@ -57,9 +58,13 @@ static inline Message message(const char *folder, const char *name) {
     snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *file = fopen(path, "rb");
     if (!file) die(path);
-    Message m = {malloc(1 << 20), 0, -1};
-    m.size = fread(m.data, 1, 1 << 20, file);
+    fseek(file, 0, SEEK_END);
+    long size = ftell(file);
+    rewind(file);
+    Message m = {malloc((size_t)size + 1), 0, -1, 0};
+    m.size = fread(m.data, 1, (size_t)size, file);
     fclose(file);
+    m.hash = hash(HASH_SEED, m.data, m.size);
     uint8_t *at = memmem(m.data, m.size, HOLE, DIGITS);
     if (at) m.hole = at - m.data;
     return m;

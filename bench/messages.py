@@ -1,5 +1,6 @@
 """The messages that go through the benchmark: KServe's, of the size that a chat has."""
 
+import json
 import struct
 from pathlib import Path
 
@@ -36,7 +37,35 @@ def write(folder: Path) -> None:
         "final": StreamResponse(infer_response=_reply(f" {HOLE}", final=True)).SerializeToString(),
     }
     for name, message in said.items():
-        (folder / f"{name}.bin").write_bytes(struct.pack("!BI", 0, len(message)) + message)
+        (folder / f"{name}.bin").write_bytes(_framed(message))
+
+
+def describe(folder: Path, name: str) -> None:
+    """Write config, what ModelConfig answers: a manifest that tells one engine from another."""
+    manifest = json.dumps({"model": "bench", "quantization": name}).encode()
+    parameter = _field(1, b"understudy_manifest") + _field(2, _field(1, manifest))
+    (folder / "config.bin").write_bytes(_framed(_field(1, _field(14, parameter))))
+
+
+def spoil(folder: Path, size: int) -> None:
+    """Write big and large, replies of about so many bytes, and noise, a message that no protobuf parser takes."""
+    reply = _reply("x" * size, final=True)
+    (folder / "big.bin").write_bytes(_framed(reply.SerializeToString()))
+    (folder / "large.bin").write_bytes(_framed(StreamResponse(infer_response=reply).SerializeToString()))
+    (folder / "noise.bin").write_bytes(_framed(b"\xff" * 200))
+
+
+def _framed(message: bytes) -> bytes:
+    return struct.pack("!BI", 0, len(message)) + message
+
+
+def _field(number: int, value: bytes) -> bytes:
+    """A protobuf field of bytes; numbers below 16."""
+    size, length = len(value), bytearray()
+    while size > 127:
+        length.append(size & 127 | 128)
+        size >>= 7
+    return bytes([number << 3 | 2, *length, size]) + value
 
 
 def _reply(text: str, final: bool = False) -> InferResponse:

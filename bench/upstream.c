@@ -2,11 +2,23 @@
  *
  *   upstream PORT FOLDER
  *
- * FOLDER holds reply.bin, chunk.bin and final.bin. A streamed request names its own pace in its text:
- * "bench:MESSAGES:INTERVAL_US;". Trailers carry the hash of every byte sent in DATA, so that the caller can tell
- * whether it got the same.
+ * FOLDER holds reply.bin, chunk.bin and final.bin; config.bin, if there, is what ModelConfig answers. A streamed
+ * request names its own pace in its text: "bench:MESSAGES:INTERVAL_US;". Trailers carry the hash of every byte
+ * sent in DATA, so that the caller can tell whether it got the same.
+ *
+ * On SIGHUP it reads FOLDER/mood, one word, and treats inference from then on as that says:
+ *
+ *   slow        unary replies take LATE_NS, streams ten times as long as asked
+ *   oversized   every reply is big.bin, or for a stream large.bin
+ *   resetting   unary calls are reset, streams after a message
+ *   garbage     by turns a message that is none, and bytes that are no HTTP/2
  */
+#include <sys/stat.h>
+
 #include "h2.h"
+
+#define LATE_NS 200000000u
+#define SLOWER 10
 
 typedef struct Conn {
     Link link;
@@ -18,18 +30,22 @@ typedef struct Call {
     struct Call *next, *before;
     int32_t stream;
     int streaming;
+    const Message *reply; /* of a unary call */
     char asked[1024]; /* what came of the request, while its pace is not known */
     size_t heard;
     uint64_t due, interval, hash;
-    long left;
+    long left, said; /* messages of a stream: to come, and gone */
     size_t place; /* in the heap, from 1; 0: not in it */
     uint8_t *out;
+    const uint8_t *lent; /* in place of `out`: a message too large to be copied for each call */
     size_t from, to, room;
 } Call;
 
 static int epoll;
-static Message reply, chunk, final;
-static uint64_t reply_hash;
+static Message reply, chunk, final, big, large, config, noise;
+static const char *folder;
+static volatile sig_atomic_t changed;
+static enum { WELL, SLOW, OVERSIZED, RESETTING, GARBAGE } mood;
 static Call **heap;
 static size_t due_count, heap_room;
 
@@ -74,10 +90,11 @@ static ssize_t body(nghttp2_session *session, int32_t stream, uint8_t *buf, size
     Call *call = source->ptr;
     (void)user;
     size_t size = call->to - call->from < room ? call->to - call->from : room;
-    if (size) memcpy(buf, call->out + call->from, size);
+    if (size) memcpy(buf, (call->lent ? call->lent : call->out) + call->from, size);
     call->from += size;
     if (call->from != call->to) return (ssize_t)size;
     call->from = call->to = 0;
+    call->lent = NULL;
     if (call->left) return size ? (ssize_t)size : NGHTTP2_ERR_DEFERRED;
     char told[17];
     snprintf(told, sizeof told, "%016llx", (unsigned long long)call->hash);
@@ -88,6 +105,13 @@ static ssize_t body(nghttp2_session *session, int32_t stream, uint8_t *buf, size
 }
 
 static void say(Call *call, const Message *said) {
+    if ((said == &big || said == &large) && call->from == call->to) {
+        call->lent = said->data;
+        call->from = 0;
+        call->to = said->size;
+        return;
+    }
+    call->lent = NULL;
     if (call->to + said->size > call->room)
         call->out = realloc(call->out, call->room = 2 * (call->to + said->size));
     uint8_t *at = call->out + call->to;
@@ -97,7 +121,7 @@ static void say(Call *call, const Message *said) {
         for (int i = DIGITS; i--; time /= 10) at[said->hole + i] = (uint8_t)('0' + time % 10);
         call->hash = hash(call->hash, at, said->size);
     } else {
-        call->hash = reply_hash;
+        call->hash = said->hash;
     }
     call->to += said->size;
 }
@@ -106,6 +130,32 @@ static void respond(Call *call) {
     nghttp2_nv headers[] = {HEADER(":status", "200"), HEADER("content-type", "application/grpc")};
     nghttp2_data_provider provider = {.source = {.ptr = call}, .read_callback = body};
     nghttp2_submit_response(call->conn->link.session, call->stream, headers, COUNT(headers), &provider);
+}
+
+/* Break the call or its connection as the mood says; 0 when it is not to be answered any more. */
+static int spoilt(Call *call) {
+    static int turn;
+    if (mood == RESETTING) {
+        nghttp2_submit_rst_stream(call->conn->link.session, NGHTTP2_FLAG_NONE, call->stream, NGHTTP2_INTERNAL_ERROR);
+        return 0;
+    }
+    if (mood == GARBAGE && turn++ % 2) {
+        send(call->conn->link.fd, noise.data, noise.size, MSG_NOSIGNAL);
+        return 0;
+    }
+    return 1;
+}
+
+/* What is said in place of a good message. */
+static const Message *moody(const Message *said) {
+    if (said == &config) return said;
+    return mood == OVERSIZED ? (said == &reply ? &big : &large) : mood == GARBAGE ? &noise : said;
+}
+
+static void answer(Call *call) {
+    if (call->reply == &reply && !spoilt(call)) return;
+    say(call, moody(call->reply));
+    respond(call);
 }
 
 static void ask(Call *call, const uint8_t *data, size_t size) {
@@ -117,7 +167,7 @@ static void ask(Call *call, const uint8_t *data, size_t size) {
     if (!at || !memchr(at, ';', (size_t)(call->asked + call->heard - at))) return;
     unsigned long long interval = 0;
     if (sscanf(at, "bench:%ld:%llu;", &call->left, &interval) != 2) return;
-    call->interval = interval * 1000 + 1;
+    call->interval = (interval * 1000 + 1) * (mood == SLOW ? SLOWER : 1);
     call->due = now_ns() + call->interval;
     schedule(call);
 }
@@ -127,13 +177,23 @@ static void pace(int timer) {
     if (read(timer, &fired, sizeof fired) < 0 && errno != EAGAIN) die("timer");
     while (due_count && heap[1]->due <= now) {
         Call *call = heap[1];
-        say(call, --call->left ? &chunk : &final);
-        call->due += call->interval;
-        if (call->left)
-            sift(1);
-        else
+        if (!call->streaming) { /* a late one */
             unschedule(call);
-        nghttp2_session_resume_data(call->conn->link.session, call->stream);
+            call->left = 0;
+            answer(call);
+        } else if (call->said++ && !spoilt(call)) {
+            unschedule(call);
+        } else {
+            if (!--call->left || mood == OVERSIZED) { /* one such message will do */
+                call->left = 0;
+                unschedule(call);
+            } else {
+                call->due += call->interval;
+                sift(1);
+            }
+            say(call, moody(call->left ? &chunk : &final));
+            nghttp2_session_resume_data(call->conn->link.session, call->stream);
+        }
         flush(epoll, &call->conn->link, call->conn); /* a connection that broke is seen when it is read */
     }
 }
@@ -147,6 +207,7 @@ static int on_begin(nghttp2_session *session, const nghttp2_frame *frame, void *
     call->conn = conn;
     call->stream = frame->hd.stream_id;
     call->hash = HASH_SEED;
+    call->reply = &reply;
     if ((call->next = conn->calls)) call->next->before = call;
     conn->calls = call;
     return nghttp2_session_set_stream_user_data(session, call->stream, call);
@@ -158,6 +219,9 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     Call *call = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
     if (call && size == 5 && !memcmp(name, ":path", 5))
         call->streaming = length == strlen(STREAM) && !memcmp(value, STREAM, length);
+    if (call && config.size && size == 5 && !memcmp(name, ":path", 5) && length > 12 &&
+        !memcmp(value + length - 12, "/ModelConfig", 12))
+        call->reply = &config;
     return 0;
 }
 
@@ -179,9 +243,12 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
         respond(call);
     }
     if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) return 0;
-    if (!call->streaming) {
-        say(call, &reply);
-        respond(call);
+    if (!call->streaming && mood == SLOW && call->reply == &reply) {
+        call->left = 1;
+        call->due = now_ns() + LATE_NS;
+        schedule(call);
+    } else if (!call->streaming) {
+        answer(call);
     } else if (!call->interval) { /* nothing was asked on it: an empty reply */
         call->left = 0;
         nghttp2_session_resume_data(session, call->stream);
@@ -227,13 +294,44 @@ static void take(int listening, nghttp2_session_callbacks *callbacks) {
     flush(epoll, &conn->link, conn);
 }
 
+/* ---- moods */
+
+static Message optional(const char *name) {
+    char path[4096];
+    struct stat there;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return stat(path, &there) ? (Message){0} : message(folder, name);
+}
+
+static void on_hup(int number) {
+    (void)number;
+    changed = 1;
+}
+
+static void feel(void) {
+    const char *moods[] = {"well", "slow", "oversized", "resetting", "garbage"};
+    changed = 0; /* first: what is written meanwhile raises it again */
+    Message said = optional("mood");
+    mood = WELL;
+    for (size_t i = 0; i < COUNT(moods); i++)
+        if (said.size == strlen(moods[i]) && !memcmp(said.data, moods[i], said.size)) mood = i;
+    free(said.data);
+    errno = 0;
+}
+
 int main(int count, char **words) {
     if (count != 3) return fprintf(stderr, "usage: upstream PORT FOLDER\n"), 2;
     signal(SIGPIPE, SIG_IGN);
-    reply = message(words[2], "reply.bin");
-    chunk = message(words[2], "chunk.bin");
-    final = message(words[2], "final.bin");
-    reply_hash = hash(HASH_SEED, reply.data, reply.size);
+    folder = words[2];
+    reply = message(folder, "reply.bin");
+    chunk = message(folder, "chunk.bin");
+    final = message(folder, "final.bin");
+    config = optional("config.bin");
+    big = optional("big.bin");
+    large = optional("large.bin");
+    noise = optional("noise.bin");
+    struct sigaction action = {.sa_handler = on_hup};
+    sigaction(SIGHUP, &action, NULL);
 
     int listening = socket(AF_INET, SOCK_STREAM, 0), one = 1;
     setsockopt(listening, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
@@ -258,6 +356,7 @@ int main(int count, char **words) {
     epoll_ctl(epoll, EPOLL_CTL_ADD, timer, &event);
     for (;;) {
         struct epoll_event events[256];
+        if (changed) feel();
         if (due_count) arm(timer, heap[1]->due);
         int ready = epoll_wait(epoll, events, COUNT(events), -1);
         for (int i = 0; i < ready; i++) {
