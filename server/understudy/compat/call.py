@@ -91,14 +91,24 @@ class Upstream:
         method: str,
         caller: Metadata,
         timeout_s: float | None,
+        request: bytes | None = None,
     ) -> None:
+        """With `request` it is a unary call, whose end `reply` awaits; else a stream."""
         self.leg = leg
         self._home = home
         self._over = False
         metadata = sent_on(caller, home.settings)
         self._copy = home.copy(leg, method, shown(caller, metadata))
-        make: Any = home.channel(leg).stream_stream(method, None, None)
-        self._call = make(metadata=metadata, timeout=timeout_s)
+        channel: Any = home.channel(leg)
+        self._call: Any
+        if request is None:
+            self._call = channel.stream_stream(method, None, None)(metadata=metadata, timeout=timeout_s)
+        else:
+            self._copy.asked(request)
+            self._copy.half_closed()
+            self._call = channel.unary_unary(method, None, None)(
+                request, metadata=metadata, timeout=timeout_s
+            )
 
     @property
     def done(self) -> bool:
@@ -147,6 +157,17 @@ class Upstream:
             return None
         self._copy.answered(message)
         return bytes(message)
+
+    async def reply(self) -> bytes | None:
+        """A unary call's message; None when it failed."""
+        try:
+            return bytes(await self._call)
+        except grpc.RpcError:
+            return None
+
+    def answered(self, message: bytes) -> None:
+        """Tell the observer of a unary call's message, after its headers."""
+        self._copy.answered(message)
 
     async def status(self, left_s: float | None) -> Status:
         """How it ended, once `read` has said so; `left_s` is what is left of the caller's deadline."""
@@ -198,15 +219,16 @@ class Caller:
         if self._headed:
             return
         if metadata:
-            await self._send_head(metadata)
+            await self.send_head(metadata)
         elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(EARLY_S, self._due, upstream)
 
     def _due(self, upstream: Upstream) -> None:
         if not self._headed and not upstream.done:
-            self._early = asyncio.ensure_future(self._send_head(()))
+            self._early = asyncio.ensure_future(self.send_head(()))
 
-    async def _send_head(self, metadata: Metadata) -> None:
+    async def send_head(self, metadata: Metadata) -> None:
+        """Send the headers now."""
         self._headed = True
         await self._context.send_initial_metadata(edited(metadata, self._edits))
 
@@ -214,18 +236,22 @@ class Caller:
         """Pass a message to the caller."""
         await self._settled()
         if not self._headed:
-            await self._send_head(())
+            await self.send_head(())
         await self._context.write(message)
 
     async def finish(self, status: Status) -> None:
         """Set the status that is sent when the handler returns."""
         await self._settled()
-        edit = thinned if self._headed else edited
-        metadata = edit(status.metadata, self._edits)
-        if metadata:
-            self._context.set_trailing_metadata(metadata)
+        status = self.last(status)
+        if status.metadata:
+            self._context.set_trailing_metadata(status.metadata)
         self._context.set_code(status.code)
         self._context.set_details(status.details)
+
+    def last(self, status: Status) -> Status:
+        """The status with the edits that are still to be made."""
+        edit = thinned if self._headed else edited
+        return Status(status.code, status.details, edit(status.metadata, self._edits))
 
     async def _settled(self) -> None:
         if self._timer is not None:
@@ -243,24 +269,16 @@ class Caller:
             self._early.cancel()
 
 
-async def forward(home: Home, method: str, metadata: Metadata, context: Any, model_of: Any = None) -> None:
-    """Serve one call of any type; `model_of` reads the model from an inference method's request."""
+async def forward(home: Home, method: str, metadata: Metadata, context: Any) -> None:
+    """Serve one call of any type."""
     caller = Caller(context, home.settings)
-    first: bytes | None = None
-    model = ""
-    waited = model_of is not None and home.route.reads_models
-    if waited:
-        first = await caller.read()
-        model = model_of(first) if first is not None else ""
-    leg = home.route.choose(method, model, metadata, home.draw())
+    leg = home.route.choose(method, "", metadata, home.draw())
     upstream = Upstream(home, leg, method, metadata, caller.left_s)
 
     async def ask() -> None:
-        message = first if waited else await caller.read()
-        while message is not None:
+        while (message := await caller.read()) is not None:
             if not await upstream.send(message):
                 return
-            message = await caller.read()
         await upstream.half_close()
 
     asking = asyncio.ensure_future(ask())
@@ -274,6 +292,34 @@ async def forward(home: Home, method: str, metadata: Metadata, context: Any, mod
         upstream.leave()
         caller.close()
         asking.add_done_callback(_over)
+
+
+async def forward_unary(
+    home: Home, method: str, metadata: Metadata, request: bytes, context: Any, model_of: Any
+) -> bytes:
+    """The same for a method known to take one message and give one: half the work of a stream.
+
+    What the engine says before its one reply is passed on with the reply.
+    """
+    caller = Caller(context, home.settings)
+    model = model_of(request) if home.route.reads_models else ""
+    leg = home.route.choose(method, model, metadata, home.draw())
+    upstream = Upstream(home, leg, method, metadata, caller.left_s, request)
+    try:
+        reply = await upstream.reply()
+        head = await upstream.head()
+        if reply is not None:
+            upstream.answered(reply)
+        if head or (reply is not None and home.settings.response):
+            await caller.send_head(head)
+        status = await upstream.status(caller.left_s)
+    finally:
+        upstream.leave()
+    if reply is None:
+        status = caller.last(status)
+        await context.abort(status.code, status.details, status.metadata)
+    await caller.finish(status)
+    return reply or b""
 
 
 def _over(asking: asyncio.Future[None]) -> None:

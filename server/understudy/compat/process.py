@@ -10,13 +10,13 @@ import signal
 from collections.abc import Awaitable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 
 from understudy import latch, relay
 from understudy.codec import Arity, Codec, Undecodable
-from understudy.compat.call import forward, plain
+from understudy.compat.call import forward, forward_unary, plain
 from understudy.compat.copy import Copy
 from understudy.compat.held import Held
 from understudy.compat.route import Metadata, Route
@@ -29,6 +29,7 @@ from understudy.wire.copy import Record
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 SOCKET = "compat.sock"
 HOUSEKEEPING_S = 0.5
 METADATA_BYTES = 1024 * 1024
@@ -291,11 +292,16 @@ class Proxy:
     # ---- calls
 
     async def plain(self, method: str, metadata: Metadata, context: Any) -> None:
-        """A call of any type, whose messages are nobody's business; of an inference method, one request."""
-        codec = self._codec(method)
-        await self._counted(
-            forward(self, method, metadata, context, None if codec is None else _model_of(codec))
-        )
+        """A call of any type, whose messages are nobody's business."""
+        await self._counted(forward(self, method, metadata, context))
+
+    def _unary(self, codec: Codec, method: str, metadata: Metadata) -> Any:
+        model_of = _model_of(codec)
+
+        async def serve(request: bytes, context: Any) -> bytes:
+            return await self._counted(forward_unary(self, method, metadata, request, context, model_of))
+
+        return serve
 
     async def multiplexed(self, codec: Codec, method: str, metadata: Metadata, context: Any) -> None:
         """A stream whose messages are requests."""
@@ -306,11 +312,11 @@ class Proxy:
         finally:
             self.held.discard(held)
 
-    async def _counted(self, call: Awaitable[None]) -> None:
+    async def _counted(self, call: Awaitable[T]) -> T:
         self.counts.calls += 1
         self._open += 1
         try:
-            await call
+            return await call
         finally:
             self._open -= 1
 
@@ -320,6 +326,8 @@ class Proxy:
     def handler(self, method: str, metadata: Metadata) -> Any:
         """How a call of this method is served; metadata cannot be had later in its true form."""
         codec = self._codec(method)
+        if codec is not None and codec.arity(method) is Arity.UNARY:
+            return grpc.unary_unary_rpc_method_handler(self._unary(codec, method, metadata))
         if codec is not None and codec.arity(method) is Arity.MULTIPLEXED:
 
             async def serve(_: object, context: Any) -> None:
