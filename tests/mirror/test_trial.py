@@ -10,6 +10,7 @@ import pytest
 from tritonclient.grpc import service_pb2 as pb
 from understudy.codec.kserve import INFER, STREAM, KServeCodec
 from understudy.mirror import Engine, Engines, Ledger, Mirror, Settings, State
+from understudy.mirror.leg import Shadow
 from understudy.mirror.trial import QUESTION, Finding, examine
 from understudy.pair import Leg
 
@@ -95,18 +96,13 @@ async def test_an_answer_of_no_use_holds_the_mirror_and_the_log_says_why(
 
 
 async def test_any_method_and_any_dialect_will_do(engines: tuple[Odd, Odd]) -> None:
-    baseline, candidate = engines
+    _, candidate = engines
+    shadow = Shadow(Leg.CANDIDATE, candidate.address, "c", SETTINGS)
     candidate.dialect = "streaming"
-    mirror = a_mirror(baseline, candidate)
-    assert (
-        await examine(mirror.shadows[Leg.CANDIDATE].next(), (CODEC,), "m", Settings(methods=(INFER,)))
-        == Finding()
-    )
+    assert await examine(shadow, (CODEC,), "m", Settings(methods=(INFER,))) == Finding()
     candidate.odd = "model"
-    assert await examine(mirror.shadows[Leg.CANDIDATE].next(), (CODEC,), "m", SETTINGS) == Finding(), (
-        "the stream answers"
-    )
-    await mirror.close()
+    assert await examine(shadow, (CODEC,), "m", SETTINGS) == Finding(), "the stream answers"
+    await shadow.close()
 
 
 async def test_an_engine_that_is_not_there_is_its_own_failure_and_is_asked_again(
