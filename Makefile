@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench test check proto clean
+.PHONY: help setup demo bench soak test check proto clean grpc-js perf-analyzer
 
 help:  ## Show the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,18 @@ QUICK ?=
 ROUNDS ?=
 bench: $(STAMP)  ## The data path beside nginx, HAProxy, nghttpx, Envoy and a grpc.aio tee
 	$(BIN)/python -m bench $(if $(QUICK),--quick) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(STRICT),--strict)
+
+MINUTES ?= 10
+soak: $(STAMP)  ## Paced streams with everything mirrored, for MINUTES=10
+	$(BIN)/python -m bench.soak --minutes $(MINUTES) $(if $(STRICT),--strict)
+
+# gRPC for Node, a client of another implementation: tests/conformance skips its calls without it.
+GRPC_JS := $(VENV)/node/node_modules/@grpc/grpc-js
+$(GRPC_JS): $(STAMP)
+	npm install --silent --no-audit --no-fund --ignore-scripts --prefix $(VENV)/node @grpc/grpc-js@1.14.7
+	touch $@
+
+grpc-js: $(GRPC_JS)  ## A client of another implementation for the tests (needs node and npm)
 
 test: $(STAMP)  ## The whole test suite
 	$(BIN)/python -m pytest
