@@ -15,9 +15,10 @@ from rich.console import Console
 from understudy.errors import ConfigError, EngineError
 
 from bench import page
-from bench.field import Cores, Field, row
+from bench.field import Field, row
 from bench.measure import QUICK, cost, latency
 from bench.run import show, summary
+from bench.stage import Cores
 from bench.targets import targets
 from bench.tools import Tools, build
 
