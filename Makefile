@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench soak test check proto clean grpc-js perf-analyzer
+.PHONY: help setup demo bench chaos soak test check proto clean grpc-js perf-analyzer
 
 help:  ## Show the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make demo takes QUANTIZATION=int3 PRIMARY=candidate PAIRS=N SEED=N FULL=1 STRICT=1 OUT=out/demo"
 	@echo "  make bench takes QUICK=1 ROUNDS=N STRICT=1"
+	@echo "  make chaos takes QUICK=1 ROUNDS=N STRICT=1 ONLY=FAULT,... CLIENT=raw"
 	@echo "  PYTHON=python3.12 picks the interpreter of a new .venv"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -51,6 +52,12 @@ $(GRPC_JS): $(STAMP)
 	touch $@
 
 grpc-js: $(GRPC_JS)  ## A client of another implementation for the tests (needs node and npm)
+
+ONLY ?=
+CLIENT ?=
+chaos: $(STAMP)  ## What callers notice when the shadow, the observer or the machine fails
+	$(BIN)/python -m chaos $(if $(QUICK),--quick) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(STRICT),--strict) \
+		$(if $(ONLY),--only $(ONLY)) $(if $(CLIENT),--client $(CLIENT))
 
 test: $(STAMP)  ## The whole test suite
 	$(BIN)/python -m pytest

@@ -1,0 +1,30 @@
+"""One HTML file: each fault's ratios round by round, and every target. No script, no external asset."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from bench.page import dots, number
+
+PLOTS = (
+    ("p99 of a message with the fault, by the mirror off", "message_p99_us"),
+    ("p99 of a call with the fault, by the mirror off", "call_p99_us"),
+)
+
+
+def render(told: Mapping[str, Any]) -> str:
+    """The whole page."""
+    source = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
+    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    plots = []
+    for title, figure in PLOTS:
+        rows = []
+        for name, rounds in told["rounds"].items():
+            good = [one for one in rounds if one and one["off"][figure]]
+            if good:
+                ratios = [one["on"][figure] / one["off"][figure] for one in good]
+                rows.append((name, told["faults"][name]["title"], ratios))
+        plots.append((title, dots(rows, title)))
+    return page.from_string(source).render(told=told, plots=plots, number=number)
