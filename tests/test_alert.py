@@ -21,7 +21,8 @@ from understudy.alert import (
 from understudy.drift.tolerance import Tier
 from understudy.drift.verdict import State as Verdicted
 from understudy.errors import ConfigError
-from understudy.pair import Lane
+from understudy.mirror import Ledger, Skip
+from understudy.pair import Lane, Outcome, Reason
 
 from tests.verdicts import LANE, OTHER, a_verdict
 
@@ -245,6 +246,28 @@ def test_zero_pairs_counts_from_the_traffic_not_from_a_quiet_night() -> None:
     book.update([], paired, night + 150 * S)
     (resolved,) = book.update([], paired, night + 161 * S)
     assert resolved.state is State.RESOLVED
+
+
+@pytest.mark.parametrize("reason", [*Reason, Skip.EFFECTS])
+def test_whatever_every_request_falls_to_no_pairs_is_an_alert(reason: Reason | Skip) -> None:
+    book, ledger = AlertBook(Settings()), Ledger()
+    none = replace(FINE, requests=0, eligible=0, paired=0, shed=0, failed=0, lost=0, in_flight=0)
+    book.update([], none, T0)
+    fired: list[str] = []
+    for second in range(0, 150, 10):
+        if isinstance(reason, Skip):
+            ledger.skip(reason.value)
+        else:
+            ledger.refuse(Outcome.SHED, reason)
+        seen = replace(
+            none,
+            requests=ledger.requests,
+            eligible=ledger.eligible,
+            shed=ledger.shed.total(),
+            guarded=ledger.skipped[Skip.EFFECTS.value],
+        )
+        fired += [alert.name for alert in book.update([], seen, T0 + second * S)]
+    assert ledger.balanced and fired == [Name.ZERO_PAIRS]
 
 
 def test_zero_pairs_is_silent_with_the_mirror_off_and_speaks_when_no_request_is_ever_seen() -> None:

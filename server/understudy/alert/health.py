@@ -28,6 +28,9 @@ class Health:
     requests: int = 0
     """Requests seen by the observers."""
     eligible: int = 0
+    guarded: int = 0
+    """Requests not eligible because answering them has effects: no pairs come of them, but if all are such, who
+    expects pairs must hear of it."""
     paired: int = 0
     shed: int = 0
     failed: int = 0
@@ -61,6 +64,11 @@ class Health:
     fingerprint: str = ""
     """The fingerprint both engines have, when they are equal."""
 
+    @property
+    def traffic(self) -> int:
+        """Requests that pairs may be expected of."""
+        return self.eligible or self.guarded
+
 
 @dataclass(slots=True)
 class Memory:
@@ -69,8 +77,8 @@ class Memory:
     requests: tuple[int, int] = (0, 0)
     """(value, wall clock when it last changed)."""
     paired: tuple[int, int] = (0, 0)
-    eligible_at_pair: int = 0
-    """`eligible` when `paired` last changed: traffic since then has had no pair."""
+    traffic_at_pair: int = 0
+    """`traffic` when `paired` last changed: what came since then has had no pair."""
     started_ns: int = 0
 
     def see(self, health: Health, now_ns: int) -> None:
@@ -78,14 +86,14 @@ class Memory:
         if not self.started_ns:
             self.started_ns = now_ns
             self.requests, self.paired = (health.requests, now_ns), (health.paired, now_ns)
-            self.eligible_at_pair = health.eligible
+            self.traffic_at_pair = health.traffic
         if health.requests != self.requests[0]:
             self.requests = (health.requests, now_ns)
         # With no traffic since the last pair there is nothing to wait for: the clock starts with the traffic.
-        waiting = health.eligible > self.eligible_at_pair
+        waiting = health.traffic > self.traffic_at_pair
         if health.paired != self.paired[0] or not waiting:
             self.paired = (health.paired, now_ns)
-            self.eligible_at_pair = health.eligible
+            self.traffic_at_pair = health.traffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +138,15 @@ def _zero_pairs(health: Health, memory: Memory, limits: Limits, now_ns: int) -> 
         yield Finding(False)
         return
     waited = (now_ns - memory.paired[1]) / 1e9
-    traffic = health.eligible - memory.eligible_at_pair
+    traffic = health.traffic - memory.traffic_at_pair
     silent = (now_ns - memory.requests[1]) / 1e9
     if traffic > 0 and waited >= limits.zero_pairs_s:
         yield Finding(
             True,
             "no pairs although there is traffic",
             f"{traffic} eligible requests and no pair for {waited:.0f} s "
-            f"(shed {health.shed}, failed {health.failed}, lost {health.lost}, in flight {health.in_flight})",
+            f"(shed {health.shed}, failed {health.failed}, lost {health.lost}, in flight {health.in_flight}"
+            + (f", never asked twice because of effects {health.guarded})" if health.guarded else ")"),
         )
     elif limits.no_requests_s and silent >= limits.no_requests_s:
         yield Finding(

@@ -116,6 +116,7 @@ def health(
         mirror_on=mirror_on,
         requests=totals.requests,
         eligible=totals.eligible,
+        guarded=totals.skipped.get("effects", 0),
         paired=totals.paired,
         shed=sum(totals.shed.values()),
         failed=sum(totals.failed.values()),
