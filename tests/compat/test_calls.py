@@ -6,7 +6,9 @@ from typing import Any
 
 import grpc
 import pytest
+from understudy.compat.process import SOCKET, Proxy
 from understudy.compat.settings import Action, Compression, Edit, Settings
+from understudy.demo.stage import free_port
 from understudy.exchange import Opened, Side, Unobserved
 
 from tests.compat.stage import ODD, staged, until
@@ -275,3 +277,35 @@ async def test_too_many_calls_are_refused_and_not_queued() -> None:
         assert (await outcome(stage.channel, "/t.T/echo"))[1] is grpc.StatusCode.RESOURCE_EXHAUSTED
         for call in calls:
             call.cancel()
+
+
+async def test_a_successor_takes_the_port_over_and_no_call_is_refused() -> None:
+    async with staged() as stage:
+        settings = replace(HERE, listen=f"127.0.0.1:{free_port()}")
+        old, new = (Proxy(settings, stage.proxy.place, [], stage.copying) for _ in range(2))
+        socket = stage.folder / SOCKET
+        first = asyncio.ensure_future(old.serve())
+        await until(socket.exists)
+        channel: Any = grpc.aio.insecure_channel(settings.listen)
+        held = channel.stream_stream("/t.T/echo", None, None)()
+        await held.write(b"a")
+        assert await held.read() == b"a"
+        served = 0
+        second = asyncio.ensure_future(new.serve())
+        while not old.draining or served < 20:
+            async with grpc.aio.insecure_channel(
+                settings.listen, [("grpc.use_local_subchannel_pool", 1)]
+            ) as one:
+                assert await one.unary_unary("/t.T/who", None, None)(b"?") == b"baseline"
+                served += 1
+        await held.write(b"b")
+        assert await held.read() == b"b", "the old one finishes what it began"
+        await held.done_writing()
+        assert await held.code() is grpc.StatusCode.OK
+        await first
+        assert socket.exists(), "the successor's"
+        assert await channel.unary_unary("/t.T/who", None, None)(b"?") == b"baseline"
+        await new.obey({"op": "drain"})
+        await second
+        assert not socket.exists()
+        await channel.close(None)

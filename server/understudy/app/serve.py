@@ -48,7 +48,9 @@ async def _hold(config: Config, path: Path, run_dir: Path, state_dir: Path) -> i
     free(config.web.host, config.web.port, beside=old_relay)
     if config.ingest is not None and isinstance(where := parse_address(config.ingest.listen), tuple):
         free(*where, beside=False, key="ingest.listen")
-    old_compat = await _old(run_dir / "compat.sock", "compat listener")
+    old_compat = await _answers(
+        run_dir / "compat.sock"
+    )  # its successor sends it home, once it listens itself
     if config.compat is not None and isinstance(where := parse_address(config.compat.listen), tuple):
         free(*where, beside=old_compat, key="compat.listen")
     listening = bind(config.listen, beside=old_relay) if config.listen else None
@@ -163,6 +165,13 @@ def free(host: str, port: int, *, beside: bool, key: str = "web.port") -> None:
         raise ConfigError(
             f"{key}: cannot listen on {host}:{port} ({os.strerror(error.errno or 0)}): set {key} to a free one"
         ) from None
+
+
+async def _answers(control: Path) -> bool:
+    """Whether a process of an earlier supervisor still serves."""
+    with suppress(UnderstudyError):
+        return bool(await ask(control, {"op": "status"}, timeout_s=2))
+    return False
 
 
 async def _old(control: Path, what: str) -> bool:

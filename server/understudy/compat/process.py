@@ -24,7 +24,7 @@ from understudy.compat.settings import Compression, Settings
 from understudy.errors import ConfigError, UnderstudyError
 from understudy.pair import Leg
 from understudy.relay.tap import Tap
-from understudy.service.lines import listen
+from understudy.service.lines import ask, listen
 from understudy.wire.copy import Record
 
 log = logging.getLogger(__name__)
@@ -136,7 +136,12 @@ class Proxy:
         """
         loop = asyncio.get_running_loop()
         await self.start()
-        control = await listen(Path(self.place.run_dir) / SOCKET, self.obey)
+        path = Path(self.place.run_dir) / SOCKET
+        with contextlib.suppress(UnderstudyError):  # both of us listen, so no caller is refused
+            await ask(path, {"op": "drain"}, timeout_s=2)
+            log.warning("compat: one of an earlier supervisor still served: it finishes its callers and ends")
+        control = await listen(path, self.obey)
+        mine = path.stat().st_ino
         for number in (signal.SIGTERM, signal.SIGINT) if signals else ():
             loop.add_signal_handler(number, self._stopping.set)
         try:
@@ -144,7 +149,8 @@ class Proxy:
         finally:
             control.close()
             with contextlib.suppress(FileNotFoundError):
-                (Path(self.place.run_dir) / SOCKET).unlink()
+                if path.stat().st_ino == mine:  # it may be a successor's by now
+                    path.unlink()
             await self.stop(self.place.drain_max_s)
 
     async def start(self) -> None:
