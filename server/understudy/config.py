@@ -28,6 +28,7 @@ from understudy.pair import Leg
 from understudy.relay.settings import Settings as Relay
 from understudy.relay.settings import parse as parse_address
 from understudy.rollback import Settings as Rollback
+from understudy.tls import Upstream
 from understudy.web.app import Settings as Web
 
 
@@ -35,10 +36,14 @@ from understudy.web.app import Settings as Web
 class Engine:
     """One engine."""
 
-    address: str
+    address: str = ""
     """host:port or unix:PATH of its gRPC port."""
-    model: str
+    model: str = field(kw_only=True)
     """Name of the model that probes ask; it must answer what callers ask."""
+    addresses: tuple[str, ...] = ()
+    """Instead of `address`: one for each of several replicas of the same engine."""
+    tls: Upstream | None = None
+    """It is spoken to over TLS; None = plainly."""
     protocol: Literal["kserve"] = "kserve"
     """How it speaks; see the entry-point group understudy.codecs."""
     manifest: str = ""
@@ -46,9 +51,17 @@ class Engine:
 
     def __post_init__(self) -> None:
         if not self.model:
-            raise ConfigError(
-                f"engines: the model of {self.address} is empty: name the model that callers ask"
-            )
+            raise ConfigError(f"engines: the model of {self.where} is empty: name the model that callers ask")
+
+    @property
+    def replicas(self) -> tuple[str, ...]:
+        """Where it answers."""
+        return self.addresses or (self.address,)
+
+    @property
+    def where(self) -> str:
+        """The same, to be read."""
+        return ", ".join(self.replicas)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +85,11 @@ class Engines:
                 raise ConfigError(f"engines.{name}: {getattr(self, name)} is not above 0: give seconds")
         for leg in Leg:
             if (engine := getattr(self, leg.value)) is not None:
-                check_address(f"engines.{leg}.address", engine.address)
-        if self.baseline.address == self.candidate.address and not self.allow_equal:
+                _check_engine(f"engines.{leg}", engine)
+        both = [address for address in self.candidate.replicas if address in self.baseline.replicas]
+        if both and not self.allow_equal:
             raise ConfigError(
-                f"engines.candidate.address: {self.candidate.address} is engines.baseline.address too, so nothing "
+                f"engines.candidate.address: {both[0]} is engines.baseline.address too, so nothing "
                 "would be compared: correct one, or set engines.allow_equal = true for an A/A run"
             )
 
@@ -196,6 +210,25 @@ class Config:
         return replace(self.capture, directory=str(Path(self.state_dir) / self.capture.directory))
 
 
+def _check_engine(key: str, engine: Engine) -> None:
+    """Refuse an engine that is nowhere, at two places said in two ways, or nameless under TLS."""
+    if engine.address and engine.addresses:
+        raise ConfigError(
+            f"{key}.addresses: {key}.address is given too: write all of them here, or only that one"
+        )
+    if not engine.address and not engine.addresses:
+        raise ConfigError(f"{key}.address: missing: write it, or several as addresses")
+    name = "addresses" if engine.addresses else "address"
+    for address in engine.replicas:
+        check_address(f"{key}.{name}", address)
+        if engine.tls is not None and not engine.tls.server_name and address.startswith("unix:"):
+            raise ConfigError(
+                f"{key}.tls.server_name: a unix socket has no name to check: write the certificate's"
+            )
+    if len(set(engine.replicas)) < len(engine.replicas):
+        raise ConfigError(f"{key}.addresses: names an address twice: write each once")
+
+
 def check_address(key: str, address: str) -> None:
     """Refuse what is no address; `key` is where it was written.
 
@@ -230,6 +263,8 @@ DERIVED = {
         "listen_fd",
         "baseline",
         "candidate",
+        "baseline_tls",
+        "candidate_tls",
         "name",
         "seat",
         "board_fds",

@@ -114,11 +114,11 @@ async def test_an_order_is_void_when_a_rollback_came_between(
 ) -> None:
     pilot = a_pilot(tmp_path)
 
-    async def meanwhile(address: str, model: str, timeout_s: float) -> bool:
+    async def meanwhile(address: str, model: str, **how: object) -> bool:
         latch.write(pilot._latch, latch.Latch("baseline", "rollback: worse", (), 1))
         return True
 
-    monkeypatch.setattr("understudy.app.pilot.probe", meanwhile)
+    monkeypatch.setattr("understudy.app.roster.probe", meanwhile)
     with pytest.raises(UnderstudyError, match="another switch came between"):
         await pilot.switch("candidate")
     held = pilot.held()

@@ -71,7 +71,13 @@ class Front:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             listen = f"127.0.0.1:{probe.getsockname()[1]}"
         settings = Settings(
-            listen, -1, engine, engine, self.leg, str(folder / "latch.json"), str(folder), drain_max_s=0.2
+            listen=listen,
+            baseline=engine,
+            candidate=engine,
+            primary=self.leg,
+            latch=str(folder / "latch.json"),
+            run_dir=str(folder),
+            drain_max_s=0.2,
         )
         self.relay = Relay(settings)
         self._serving = asyncio.ensure_future(self.relay.serve())

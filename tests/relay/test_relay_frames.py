@@ -9,8 +9,8 @@ import grpc
 import hpack
 import pytest
 from understudy.relay import frames
+from understudy.relay.counts import SWITCHED as MESSAGE
 from understudy.relay.frames import frame
-from understudy.relay.leaving import MESSAGE
 from understudy.wire import boundary, copy
 from understudy.wire.boundary import LAST, PREFACE
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import grpc.aio
 import pytest
-from understudy.relay.leaving import MESSAGE
+from understudy.relay.counts import SWITCHED as MESSAGE
 
 if TYPE_CHECKING:
     from tests.relay.conftest import Stage

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from understudy import plugins
+from understudy import plugins, tls
 from understudy.app import roster
 from understudy.codec.kserve import INFER, STREAM
 from understudy.config import Config, load
@@ -45,7 +45,11 @@ def named(config: Config) -> list[str]:
     ]
     if config.tolerances:
         checks.append(lambda: load_tolerances(Path(config.tolerances)))
+    if config.relay.tls is not None:
+        checks.append(partial(tls.serving, config.relay.tls))
     for leg, engine in roster.engines(config).items():
+        if engine.tls is not None:
+            checks.append(partial(tls.calling, engine.tls))
         if engine.manifest:
             checks.append(partial(_manifest, f"engines.{leg}.manifest", Path(engine.manifest)))
     for check in checks:

@@ -18,7 +18,6 @@ from understudy.app.process import LATCH, RECORD
 from understudy.config import Config
 from understudy.drift.tolerance import Tier
 from understudy.drift.verdict import State, Verdict
-from understudy.engine.upstream import probe
 from understudy.errors import UnderstudyError
 from understudy.pair import Leg
 from understudy.rollback import Action, Facts, RollbackState, Signal
@@ -167,7 +166,7 @@ class Pilot:
         self.looked_ns = self.clock()
         engine = self.config.engines.baseline
         try:
-            if await probe(engine.address, engine.model, timeout_s=PROBE_S):
+            if await roster.answers(engine, PROBE_S):
                 self.probed_ns, self.probe_error = self.clock(), ""
             else:
                 self.probe_error = "answered without text"
@@ -242,7 +241,7 @@ class Pilot:
         before = self.held()
         engine = roster.engines(self.config)[to]
         try:
-            answers = await probe(engine.address, engine.model, timeout_s=PROBE_S)
+            answers = await roster.answers(engine, PROBE_S)
             why = "it answers without text"
         except UnderstudyError as error:
             answers, why = False, str(error)

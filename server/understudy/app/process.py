@@ -28,8 +28,10 @@ def relay(path: Path, fd: int) -> int:
             config.relay,
             listen=config.listen,
             listen_fd=fd,
-            baseline=config.engines.baseline.address,
-            candidate=config.engines.candidate.address,
+            baseline=config.engines.baseline.replicas,
+            candidate=config.engines.candidate.replicas,
+            baseline_tls=config.engines.baseline.tls,
+            candidate_tls=config.engines.candidate.tls,
             primary=config.primary.value,
             latch=str(Path(config.state_dir) / LATCH),
             run_dir=config.run_dir,
@@ -47,8 +49,8 @@ def compat(path: Path) -> int:
     if config.compat is None:
         raise ConfigError(f"{path}: compat: the section is gone: start understudy again")
     place = Place(
-        baseline=config.engines.baseline.address,
-        candidate=config.engines.candidate.address,
+        baseline=config.engines.baseline.replicas[0],
+        candidate=config.engines.candidate.replicas[0],
         primary=config.primary,
         latch=str(Path(config.state_dir) / LATCH),
         run_dir=config.run_dir,
@@ -76,7 +78,18 @@ def observer(path: Path) -> int:
         cast(Categorizer, cast(type, made)())
         for made in plugins.load("categorizers", config.categories.names).values()
     ]
-    legs = {leg: Engine(member.address, member.fingerprint) for leg, member in known.items()}
+    named = roster.engines(config)
+    legs = {
+        leg: Engine(
+            named[leg].where,
+            member.fingerprint,
+            model=named[leg].model,
+            addresses=named[leg].replicas,
+            tls=named[leg].tls,
+        )
+        for leg, member in known.items()
+        if leg in named
+    }
     run_dir = Path(config.run_dir)
     return run(
         replace(

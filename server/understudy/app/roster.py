@@ -7,18 +7,20 @@ baseline's address is still the engine that was compared.
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from understudy import durable
 from understudy.config import Config, Engine
-from understudy.engine.upstream import describe
+from understudy.engine.upstream import Description, describe, probe, reach
 from understudy.errors import ConfigError, EngineError, UnderstudyError
 from understudy.pair import Leg
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class Member:
     address: str
     fingerprint: str
     manifest: Mapping[str, Any] = field(default_factory=dict)
+    absent: tuple[str, ...] = ()
+    """Replicas that did not answer."""
 
 
 Roster = Mapping[Leg, Member]
@@ -43,14 +47,73 @@ def engines(config: Config) -> dict[Leg, Engine]:
 
 
 async def ask(engine: Engine, timeout_s: float) -> Member:
-    """Ask an engine who it is.
+    """Ask an engine who it is, each of its replicas: those that answer must be the same engine.
 
     Raises:
-        EngineError: it does not answer or does not say.
+        EngineError: none answers, one does not say, or two are different engines.
     """
     manifest = Path(engine.manifest) if engine.manifest else None
-    described = await describe(engine.address, engine.model, timeout_s=timeout_s, manifest=manifest)
-    return Member(engine.address, described.fingerprint, described.manifest)
+
+    async def one(address: str) -> Description:
+        return await describe(address, engine.model, timeout_s=timeout_s, manifest=manifest, tls=engine.tls)
+
+    found, absent = await _each(engine, one, every=True)
+    first = next(iter(found))
+    for address, described in found.items():
+        if described.fingerprint != found[first].fingerprint:
+            raise EngineError(
+                f"{first} and {address} are different engines (fingerprints {found[first].fingerprint[:12]} and "
+                f"{described.fingerprint[:12]}): name replicas of one engine",
+                field="addresses",
+            )
+    return Member(engine.where, found[first].fingerprint, found[first].manifest, tuple(absent))
+
+
+async def answers(engine: Engine, timeout_s: float) -> bool:
+    """Whether any replica answers a real question with text: the relay leaves alone those that are not there.
+
+    Raises:
+        EngineError: none answers at all.
+    """
+    found, absent = await _each(
+        engine, lambda address: probe(address, engine.model, timeout_s=timeout_s, tls=engine.tls)
+    )
+    for address, error in absent.items():
+        log.warning("a replica at %s does not answer a question: %s", address, error)
+    return any(found.values())
+
+
+async def reached(engine: Engine) -> None:
+    """Have one replica answer anything at all.
+
+    Raises:
+        EngineError: none does.
+    """
+    await _each(engine, lambda address: reach(address, tls=engine.tls))
+
+
+async def _each(
+    engine: Engine, ask_one: Callable[[str], Awaitable[T]], *, every: bool = False
+) -> tuple[dict[str, T], dict[str, EngineError]]:
+    """What each replica answers, and which are not there.
+
+    Raises:
+        EngineError: none answers, or, where `every` answer counts, one is an error that waiting does not mend.
+        ConfigError: what was asked with is wrong.
+    """
+    results = await asyncio.gather(*map(ask_one, engine.replicas), return_exceptions=True)
+    found: dict[str, T] = {}
+    absent: dict[str, EngineError] = {}
+    for address, result in zip(engine.replicas, results, strict=True):
+        if isinstance(result, EngineError) and (result.passing or not every):
+            absent[address] = result
+        elif isinstance(result, BaseException):
+            raise result
+        else:
+            found[address] = result
+    if not found:
+        raise next(iter(absent.values()))
+    return found, absent
 
 
 async def gather(config: Config, primary: Leg, record: Path) -> Roster:
@@ -68,7 +131,7 @@ async def gather(config: Config, primary: Leg, record: Path) -> Roster:
 
     async def one(leg: Leg, engine: Engine) -> None:
         recorded = known.get(leg) if leg is not primary else None
-        if recorded is not None and recorded.address != engine.address:
+        if recorded is not None and recorded.address != engine.where:
             recorded = None  # of another engine: what the config names now was never asked
         patience = config.engines.wait_s if recorded is None else 2.0
         deadline = asyncio.get_running_loop().time() + patience
@@ -77,6 +140,10 @@ async def gather(config: Config, primary: Leg, record: Path) -> Roster:
             left = deadline - asyncio.get_running_loop().time()
             try:
                 found[leg] = await ask(engine, max(0.2, min(5.0, left)))
+                if found[leg].absent:
+                    log.warning(
+                        "engines.%s: going on without %s: not there yet", leg, ", ".join(found[leg].absent)
+                    )
                 return
             except EngineError as error:
                 if error.passing and asyncio.get_running_loop().time() < deadline:
@@ -90,7 +157,7 @@ async def gather(config: Config, primary: Leg, record: Path) -> Roster:
                     return
                 elif error.passing:
                     raise EngineError(
-                        f"engines.{leg}.address {engine.address}: {error}; "
+                        f"engines.{leg}.address {engine.where}: {error}; "
                         "start that engine, or correct its address or model"
                     ) from error
                 else:
@@ -107,8 +174,8 @@ async def gather(config: Config, primary: Leg, record: Path) -> Roster:
     same = found[Leg.BASELINE].fingerprint == found[Leg.CANDIDATE].fingerprint
     if same and not config.engines.allow_equal:
         raise ConfigError(
-            f"engines: baseline ({config.engines.baseline.address}) and candidate "
-            f"({config.engines.candidate.address}) are the same engine (fingerprint "
+            f"engines: baseline ({config.engines.baseline.where}) and candidate "
+            f"({config.engines.candidate.where}) are the same engine (fingerprint "
             f"{found[Leg.BASELINE].fingerprint[:12]}): correct an address, or set engines.allow_equal = true "
             "for an A/A run"
         )

@@ -46,7 +46,11 @@ class Watch:
         self._socket = Path(config.run_dir) / "relay.sock"
         self._compat = Path(config.run_dir) / "compat.sock"
         self._record = Path(config.state_dir) / RECORD
-        self.pulse = Pulse(lambda: (pilot.primary, roster.engines(config)[pilot.primary].address))
+        named = roster.engines(config)
+        self.pulse = Pulse(
+            lambda: (pilot.primary, named[pilot.primary].where),
+            ask=lambda _where: roster.reached(named[pilot.primary]),
+        )
         self.relay: Mapping[str, Any] = {}
         """The relay's own status; empty when it does not answer."""
         self.compat: Mapping[str, Any] = {}

@@ -18,6 +18,7 @@ from understudy.engine import manifest as manifests
 from understudy.engine.manifest import PARAMETER, UNKNOWN, Field, Source
 from understudy.errors import ConfigError, EngineError
 from understudy.pair import Sampling
+from understudy.tls import Upstream, named, pems
 
 OPTIONS = (("grpc.max_receive_message_length", 64 << 20), ("grpc.max_send_message_length", 64 << 20))
 PASSING = (
@@ -50,7 +51,12 @@ class Description:
 
 
 async def describe(
-    address: str, model: str, *, timeout_s: float = 5.0, manifest: Path | None = None
+    address: str,
+    model: str,
+    *,
+    timeout_s: float = 5.0,
+    manifest: Path | None = None,
+    tls: Upstream | None = None,
 ) -> Description:
     """Ask an engine for its manifest: its own where it tells one, else what its RPCs and `manifest` say.
 
@@ -60,13 +66,14 @@ async def describe(
         timeout_s: For the whole conversation.
         manifest: A file for engines whose RPCs do not say how they are quantized; what it says wins over
             unknown, and a field in which it contradicts the engine is an error.
+        tls: How it is spoken to over TLS; None = plainly.
 
     Raises:
         EngineError: The engine does not answer (`passing`), does not know the model (`field` is model), or
             contradicts the file (`field` is manifest).
         ConfigError: The file is missing or no manifest.
     """
-    async with _channel(address) as channel, _mapped(address, timeout_s):
+    async with _channel(address, tls) as channel, _mapped(address, timeout_s):
         server = await _call(channel, "ServerMetadata", b"")
         try:
             metadata = await _call(channel, "ModelMetadata", _string(1, model))
@@ -100,7 +107,7 @@ async def describe(
     )
 
 
-async def probe(address: str, model: str, *, timeout_s: float = 5.0) -> bool:
+async def probe(address: str, model: str, *, timeout_s: float = 5.0, tls: Upstream | None = None) -> bool:
     """Ask an engine a real question; True when text comes back, False when the reply is empty.
 
     Works for both transaction policies: a model that is not decoupled answers on the stream too.
@@ -111,7 +118,7 @@ async def probe(address: str, model: str, *, timeout_s: float = 5.0) -> bool:
     codec = KServeCodec()
     sampling = Sampling(temperature=0.0, top_k=1, max_tokens=8)
     ask = codec.encode(model=model, id="probe", prompt=PROMPT, sampling=sampling, stream=False)
-    async with _channel(address) as channel, _mapped(address, timeout_s):
+    async with _channel(address, tls) as channel, _mapped(address, timeout_s):
         # Half-closed after one request, so that an engine which sends no final marker ends the stream.
         call = channel.stream_stream(STREAM, None, None)(iter([ask]))
         try:
@@ -126,7 +133,7 @@ async def probe(address: str, model: str, *, timeout_s: float = 5.0) -> bool:
     return False
 
 
-async def reach(address: str, *, timeout_s: float = 5.0) -> None:
+async def reach(address: str, *, timeout_s: float = 5.0, tls: Upstream | None = None) -> None:
     """Open a connection of its own to an engine and have it answer anything at all, as a new caller's would.
 
     It costs the engine no inference, and says nothing about how well it answers one.
@@ -134,7 +141,7 @@ async def reach(address: str, *, timeout_s: float = 5.0) -> None:
     Raises:
         EngineError: nobody is there, or who is there does not answer.
     """
-    async with _channel(address) as channel, _mapped(address, timeout_s):
+    async with _channel(address, tls) as channel, _mapped(address, timeout_s):
         try:
             await _call(channel, "ServerLive", b"")
         except grpc.aio.AioRpcError as error:
@@ -152,10 +159,16 @@ async def ready(address: str, *, timeout_s: float = 2.0) -> bool:
 
 
 @asynccontextmanager
-async def _channel(address: str) -> AsyncIterator[grpc.aio.Channel]:
+async def _channel(address: str, tls: Upstream | None = None) -> AsyncIterator[grpc.aio.Channel]:
     # A channel of its own each time: a shared one would hide that new connections are refused.
-    options = (*OPTIONS, ("grpc.use_local_subchannel_pool", 1))
-    async with grpc.aio.insecure_channel(address, options=options) as channel:
+    options: tuple[tuple[str, Any], ...] = (*OPTIONS, ("grpc.use_local_subchannel_pool", 1))
+    if tls is None:
+        channel = grpc.aio.insecure_channel(address, options=options)
+    else:
+        shown = await asyncio.to_thread(pems, tls)
+        options = (*options, *named(tls))
+        channel = grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(*shown), options=options)
+    async with channel:
         yield channel
 
 

@@ -1,12 +1,23 @@
 """The shadow client over grpc.aio."""
 
+import asyncio
+import logging
 from typing import Any, Final
 
 import grpc
 
+from understudy import tls
+from understudy.errors import ConfigError
 from understudy.mirror.client import Metadata, Status
+from understudy.tls import Upstream
+
+log = logging.getLogger(__name__)
 
 MESSAGE_BYTES: Final = 64 * 1024 * 1024
+LOOK_S: Final = 5.0
+"""How often TLS files are looked at for a change."""
+GRACE_S: Final = 300.0
+"""How long calls may take that began with the old certificates."""
 
 # A channel of its own for each leg, a fresh connection soon after an engine comes back, no hidden retries.
 OPTIONS: Final = (
@@ -23,9 +34,14 @@ OPTIONS: Final = (
 class AioClient:
     """A grpc.aio channel to one engine."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, tls: Upstream | None = None) -> None:
+        """`tls`: how the engine is spoken to over TLS; None = plainly."""
         self._address = address
+        self._tls = tls
         self._channel: grpc.aio.Channel | None = None
+        self._seen: list[Any] = []
+        self._looked_s = 0.0
+        self._leaving: set[asyncio.Task[None]] = set()
 
     def call(self, method: str, message: bytes, metadata: Metadata) -> "AioReply":
         """Send one message and half-close."""
@@ -40,14 +56,47 @@ class AioClient:
 
     async def close(self) -> None:
         """Close the channel; calls still open are cancelled."""
+        for task in self._leaving:
+            task.cancel()
         if self._channel is not None:
             await self._channel.close(grace=None)
             self._channel = None
 
     def _dialled(self) -> grpc.aio.Channel:
+        if self._tls is not None:
+            self._look(self._tls)
         if self._channel is None:
-            self._channel = grpc.aio.insecure_channel(self._address, options=list(OPTIONS))
+            self._channel = self._channel_to(self._tls)
         return self._channel
+
+    def _channel_to(self, told: Upstream | None) -> grpc.aio.Channel:
+        if told is None:
+            return grpc.aio.insecure_channel(self._address, options=list(OPTIONS))
+        credentials = grpc.ssl_channel_credentials(*tls.pems(told))
+        return grpc.aio.secure_channel(self._address, credentials, options=[*OPTIONS, *tls.named(told)])
+
+    def _look(self, told: Upstream) -> None:
+        """New certificates take a new channel; calls on the old one are finished there."""
+        loop = asyncio.get_running_loop()
+        if self._channel is not None and loop.time() - self._looked_s < LOOK_S:
+            return
+        self._looked_s = loop.time()
+        seen = tls.stamps(told.files)
+        if seen == self._seen or (self._channel is not None and None in seen):
+            return
+        self._seen = seen
+        old = self._channel
+        try:
+            self._channel = self._channel_to(told)
+        except ConfigError as error:
+            if old is None:
+                raise
+            log.error("the TLS files of %s stay as they were: %s", self._address, error)
+            return
+        if old is not None:
+            task = loop.create_task(old.close(grace=GRACE_S))
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
 
 
 class AioReply:

@@ -21,6 +21,7 @@ from understudy.mirror.client import (
 from understudy.mirror.raw import RawClient
 from understudy.mirror.settings import SECRET, Settings
 from understudy.pair import Finish, Leg, Output, Request
+from understudy.tls import Upstream
 
 TRAILERS_S = 1.0
 """How long to wait for the stream's end once the engine has said that the reply is complete."""
@@ -89,7 +90,9 @@ def child(request: Request, leg: Leg) -> str:
 class Shadow:
     """An engine as a shadow leg. Calls never raise for what the engine does: that is data on the Output."""
 
-    def __init__(self, leg: Leg, address: str, fingerprint: str, settings: Settings) -> None:
+    def __init__(
+        self, leg: Leg, address: str, fingerprint: str, settings: Settings, tls: Upstream | None = None
+    ) -> None:
         self.leg = leg
         self.address = address
         self.fingerprint = fingerprint
@@ -98,6 +101,7 @@ class Shadow:
         """Why its replies cannot be compared (`trial`); '' when they can, or nobody knows."""
         self.breaker = Breaker(settings)
         self._settings = settings
+        self._tls = tls
         self._client: Client | None = None
 
     def __repr__(self) -> str:
@@ -108,7 +112,7 @@ class Shadow:
     def client(self) -> Client:
         """The leg's own client, made on first use."""
         if self._client is None:
-            self._client = _client(self.address, self._settings)
+            self._client = _client(self.address, self._settings, self._tls)
         return self._client
 
     async def close(self) -> None:
@@ -118,8 +122,8 @@ class Shadow:
             self._client = None
 
 
-def _client(address: str, settings: Settings) -> Client:
-    if settings.client is Kind.RAW:
+def _client(address: str, settings: Settings, tls: Upstream | None) -> Client:
+    if settings.client is Kind.RAW and tls is None:  # ours speaks no TLS
         return RawClient(
             address,
             timeout_s=settings.deadline_max_s,
@@ -128,7 +132,7 @@ def _client(address: str, settings: Settings) -> Client:
         )
     from understudy.mirror.aio import AioClient
 
-    return AioClient(address)
+    return AioClient(address, tls)
 
 
 @dataclass(slots=True)

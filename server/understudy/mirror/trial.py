@@ -16,6 +16,7 @@ from understudy.codec import Codec, Seen, Undecodable
 from understudy.mirror.client import DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNAVAILABLE
 from understudy.mirror.leg import Call, Shadow, Unsent, metadata_for
 from understudy.mirror.settings import Settings
+from understudy.mirror.spread import Spread
 from understudy.pair import Leg, Output, Sampling
 
 log = logging.getLogger(__name__)
@@ -89,7 +90,7 @@ class Trial:
 
     def __init__(
         self,
-        shadows: Mapping[Leg, Shadow],
+        shadows: Mapping[Leg, Spread],
         codecs: Sequence[Codec],
         models: Mapping[Leg, str],
         settings: Settings,
@@ -126,7 +127,7 @@ class Trial:
 
     async def _leg(self, leg: Leg) -> None:
         shadow = self._shadows[leg]
-        found = await examine(shadow, self._codecs, self._models[leg], self._settings)
+        found = await examine(shadow.next(), self._codecs, self._models[leg], self._settings)
         if found.reached and not found.fault:
             self._due.discard(leg)
         if not found.reached or found.fault == shadow.fault:

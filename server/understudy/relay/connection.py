@@ -9,6 +9,7 @@ its client might have done, and the engine did not fail.
 """
 
 import asyncio
+import math
 import socket
 import struct
 from typing import Protocol
@@ -40,6 +41,12 @@ class Home(Protocol):
         """Both sides are gone."""
 
 
+class Replica(Protocol):
+    """What serves connections."""
+
+    connections: int
+
+
 class Connection:
     """Both transports of one client connection."""
 
@@ -49,10 +56,12 @@ class Connection:
         "_home",
         "client",
         "copying",
+        "ends_at",
         "leaving",
         "leg",
         "number",
         "opaque",
+        "replica",
         "server",
         "streams",
     )
@@ -70,6 +79,10 @@ class Connection:
         self.copying = Copying(home.tap, home.counts, number)
         self.leaving: Leaving | None = None
         """Set once it was told to go."""
+        self.replica: Replica | None = None
+        """What serves it, counted there."""
+        self.ends_at = math.inf
+        """Loop time at which it has served its time."""
         self._closing = False
         self._abort_at = 0.0
 
@@ -217,6 +230,7 @@ class Connection:
             self.leaving = Leaving(self.number, *ways, self.streams, self._home.counts, departure)
         self.leaving.departure = departure
         departure.connections += 1
+        departure.acknowledged += self.leaving.switched_ns > 0
         self._home.watch(self)
         self._flush(self.server)
         self.sweep(self._now())

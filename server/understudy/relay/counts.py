@@ -1,6 +1,11 @@
 """What the relay counts, for `status`."""
 
+import math
 from dataclasses import dataclass, field
+from typing import Final
+
+SWITCHED: Final = "understudy: the primary engine was switched, try again"
+"""What callers of a held stream are told when the relay ends it at a switch."""
 
 
 @dataclass(slots=True)
@@ -10,6 +15,15 @@ class Counts:
     accepted: int = 0
     refused: int = 0
     """Connections closed at once: the limit was reached."""
+    handshake_failures: dict[str, int] = field(default_factory=dict)
+    """Connections refused before their first plain byte, by reason: `relay.secured.Failure`, or `tls` for one
+    that speaks TLS to a plain port."""
+    silent: int = 0
+    """Connections closed because they did not say in time that they speak HTTP/2."""
+    idle: int = 0
+    """Connections told to go because no stream was open for too long."""
+    aged: int = 0
+    """Connections told to go because of their age."""
     client_bytes: int = 0
     server_bytes: int = 0
     elided_frames: int = 0
@@ -24,11 +38,18 @@ class Counts:
     truncated: int = 0
     """Streams ended at a switch with a request in flight, because the drain limit was reached."""
     upstream_failures: dict[str, int] = field(default_factory=lambda: {"baseline": 0, "candidate": 0})
+    """Attempts to reach a replica for a caller that failed; the next replica may have served that caller."""
+    unreached: dict[str, int] = field(default_factory=lambda: {"baseline": 0, "candidate": 0})
+    """Callers who got an error because no replica could be reached."""
+
+    def refuse(self, reason: str) -> None:
+        """A handshake came to nothing."""
+        self.handshake_failures[reason] = self.handshake_failures.get(reason, 0) + 1
 
 
 @dataclass(slots=True, eq=False)
 class Departure:
-    """One order to go: a switch of primary or a drain, and what became of it."""
+    """One order to go: a switch of primary, a drain, or the end of a connection's time; what became of it."""
 
     to: str
     """The new primary, or '' for a drain."""
@@ -42,3 +63,9 @@ class Departure:
     """When the last of them did."""
     ended_idle: int = 0
     truncated: int = 0
+    message: str = SWITCHED
+    """What callers of a stream are told that the relay ends."""
+    answer_by: float = math.inf
+    """Loop time from which on a client that does not answer our PING is not waited for."""
+    spares: bool = False
+    """Streams held open are left alone until the deadline, even while no request is in flight on them."""

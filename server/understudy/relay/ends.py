@@ -2,9 +2,11 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
 from typing import Any, cast
 
 from understudy.relay.connection import Connection
+from understudy.relay.secured import TLS_REFUSED, is_tls
 from understudy.relay.way import Way
 
 
@@ -57,12 +59,37 @@ class End(asyncio.Protocol):
         self.transport = None
 
 
-def keep_alive(transport: asyncio.Transport) -> None:
-    """A passive relay cannot send PINGs: TCP keepalive finds peers that vanished, within two minutes."""
+class Arrival(End):
+    """A client of a plain port, until its first bytes: one that speaks TLS is refused before any goes further."""
+
+    __slots__ = ("_refused",)
+
+    def __init__(self, connection: Connection, way: Way, arrived: Any, refused: Callable[[], None]) -> None:
+        super().__init__(connection, way, arrived)
+        self._refused = refused
+
+    def data_received(self, data: bytes) -> None:
+        """The first bytes."""
+        assert self.transport is not None
+        if is_tls(data):
+            self.transport.write(TLS_REFUSED)
+            self._refused()
+            self._connection.close()
+            return
+        # From now on the plain protocol, which looks at nothing.
+        end = End(self._connection, self._way, None)
+        end.transport = self.transport
+        self.transport.set_protocol(end)
+        end.data_received(data)
+
+
+def keep_alive(transport: asyncio.Transport, idle_s: float) -> None:
+    """A passive relay cannot send PINGs: TCP keepalive finds peers that vanished; 0 leaves it off."""
     sock: socket.socket | None = transport.get_extra_info("socket")
     if sock is not None and sock.family != socket.AF_UNIX:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4)
+        if idle_s:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, max(1, round(idle_s)))
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, max(1, round(idle_s / 4)))
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4)

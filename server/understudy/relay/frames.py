@@ -9,6 +9,7 @@ from understudy.wire.boundary import (
     HEADERS,
     PING,
     RST_STREAM,
+    SETTINGS,
     WINDOW_UPDATE,
 )
 
@@ -29,9 +30,14 @@ def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
     return len(payload).to_bytes(3) + bytes((kind, flags)) + stream.to_bytes(4) + payload
 
 
-def goaway(last: int) -> bytes:
-    """GOAWAY(NO_ERROR): open no more streams here, those up to `last` will be finished."""
-    return frame(GOAWAY, 0, 0, last.to_bytes(4) + NO_ERROR.to_bytes(4))
+def settings() -> bytes:
+    """SETTINGS without any: what a server must say first."""
+    return frame(SETTINGS, 0, 0, b"")
+
+
+def goaway(last: int, code: int = NO_ERROR, debug: bytes = b"") -> bytes:
+    """GOAWAY: open no more streams here, those up to `last` will be finished."""
+    return frame(GOAWAY, 0, 0, last.to_bytes(4) + code.to_bytes(4) + debug)
 
 
 def ping(opaque: bytes) -> bytes:

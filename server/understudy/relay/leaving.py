@@ -12,9 +12,6 @@ from understudy.wire import boundary
 from understudy.wire.boundary import Frame, Piece, Streams
 from understudy.wire.copy import Kind
 
-MESSAGE = "understudy: the primary engine was switched, try again"
-"""What callers of a held stream are told when the relay ends it."""
-
 _QUIET_S = 1.0
 """A stream without any request yet counts as idle only after this: its first message may be on the way."""
 
@@ -69,7 +66,8 @@ class Leaving:
         for number, stream in list(self._streams.open.items()):
             stream.opened = stream.opened or now
             quiet = stream.client_bytes > 0 or now - stream.opened >= _QUIET_S
-            if stream.idle_at == stream.client_bytes and not stream.client_ended and quiet:
+            idle = stream.idle_at == stream.client_bytes and not stream.client_ended and quiet
+            if idle and (late or not departure.spares):
                 departure.ended_idle += 1
                 counts.ended_idle += 1
             elif late:
@@ -89,7 +87,7 @@ class Leaving:
 
     def done(self, now: float) -> bool:
         """All is said, and nothing is open any more."""
-        heard = self._acknowledged or self.late(now)
+        heard = self._acknowledged or now >= min(self.departure.deadline, self.departure.answer_by)
         return heard and not self._streams.open and self._server.tracker.clean
 
     def keeps_back(self, way: Way, piece: Piece, frame: Frame) -> bool:
@@ -122,7 +120,7 @@ class Leaving:
         """End one stream towards both sides, each at its next frame boundary."""
         del self._streams.open[number]
         self.ended.add(number)
-        self._server.pending += frames.trailers(number, answered, MESSAGE)
+        self._server.pending += frames.trailers(number, answered, self.departure.message)
         # As gRPC servers do when the client has not half-closed: it need not send anything more.
         self._server.pending += frames.reset(number, frames.NO_ERROR)
         self._client.pending += frames.reset(number, frames.CANCEL)

@@ -21,8 +21,9 @@ from understudy.relay.connection import Connection
 from understudy.relay.control import Control
 from understudy.relay.counts import Counts, Departure
 from understudy.relay.door import Door, listening
-from understudy.relay.ends import End, keep_alive
-from understudy.relay.settings import Settings, parse
+from understudy.relay.ends import End
+from understudy.relay.lobby import Lobby
+from understudy.relay.settings import Settings
 from understudy.relay.tap import Tap
 from understudy.wire.copy import Record
 
@@ -54,6 +55,7 @@ class Relay:
         self._watched: set[Connection] = set()
         self._numbers = itertools.count(1)
         self._lags = array("d")
+        self.lobby = Lobby(settings, self.counts, self._connections)
         self._draining = False
         self._done = asyncio.Event()
         self._board = Board(settings.board_fds) if settings.board_fds else None
@@ -98,7 +100,8 @@ class Relay:
                 self._tasks = tasks
                 if not self._draining:
                     door.open()
-                background = [tasks.create_task(self.tap.run()), tasks.create_task(self._tick(collect))]
+                jobs = self.tap.run(), self.lobby.run(), self._tick(collect)
+                background = [tasks.create_task(job) for job in jobs]
                 await self._done.wait()
                 self._draining = True
                 door.close()
@@ -193,6 +196,7 @@ class Relay:
             "connections": len(self._connections),
             "streams": sum(len(c.streams.open) for c in self._connections.values()),
             **asdict(self.counts),
+            **self.lobby.status(),
             "observer_connected": self.tap.connected,
             "observer_connects": self.tap.connects,
             "observer_unsent_bytes": self.tap.unsent,
@@ -226,6 +230,7 @@ class Relay:
         """Both its sides are gone."""
         self._connections.pop(connection.number, None)
         self._watched.discard(connection)
+        self.lobby.forget(connection)
         self._weigh()
         self._end_if_empty()
 
@@ -248,10 +253,11 @@ class Relay:
         """A caller is ours."""
         caller.setblocking(False)
         connection = Connection(self, next(self._numbers))
-        end = End(connection, connection.client, self._arrived)
+        end = self.lobby.end(connection, self._arrived)
         self._adopting.add(end)
         self._weigh()
-        self._begin(self._adopt(end, caller))
+        protocol = self.lobby.protocol(end, lambda: self._greeted(connection))
+        self._begin(self._adopt(end, protocol, caller))
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         assert self._tasks is not None
@@ -259,10 +265,10 @@ class Relay:
         self._reaching.add(task)
         task.add_done_callback(self._reaching.discard)
 
-    async def _adopt(self, end: End, caller: socket.socket) -> None:
+    async def _adopt(self, end: End, protocol: asyncio.Protocol, caller: socket.socket) -> None:
         """Make a caller's transport; `_arrived` is called with it."""
         try:
-            await asyncio.get_running_loop().connect_accepted_socket(lambda: end, caller)
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: protocol, caller)
         except OSError as error:  # it has gone again
             logger.info("a caller was gone at once: %s", error)
             caller.close()
@@ -284,41 +290,20 @@ class Relay:
             connection.close()
             return
         self.counts.accepted += 1
-        keep_alive(transport)
-        self._begin(self._dial(connection))
+        self.lobby.arrived(connection, transport)
+        if not self.lobby.secure:
+            self._begin(self._dial(connection))
+
+    def _greeted(self, connection: Connection) -> None:
+        """A client's TLS handshake is done."""
+        if connection.number in self._connections and not self._done.is_set():
+            self._begin(self._dial(connection))
 
     async def _dial(self, connection: Connection) -> None:
-        """Reach the primary for a client; again, if the primary was switched meanwhile."""
-        loop = asyncio.get_running_loop()
-        while True:
-            leg = self.primary
-            address = self.settings.upstream(leg)
-            end = End(connection, connection.server, None)
-            target = parse(address)
-            try:
-                async with asyncio.timeout(self.settings.connect_timeout_s):
-                    if isinstance(target, str):
-                        await loop.create_unix_connection(lambda end=end: end, target)  # type: ignore[misc]
-                    else:
-                        await loop.create_connection(lambda end=end: end, *target)  # type: ignore[misc]
-            except (OSError, TimeoutError) as error:
-                self.counts.upstream_failures[leg] += 1
-                logger.warning("%s at %s cannot be reached: %s", leg, address, error or "timed out")
-                connection.close()
-                return
-            transport = end.transport
-            assert transport is not None
-            if connection.client.source is None:
-                transport.abort()
-                return
-            if leg == self.primary:
-                break
-            transport.abort()
-            connection.again()
-        keep_alive(transport)
-        connection.reached(transport, leg, address)
-        if self._draining and self.departure is not None:
-            connection.depart(self.departure)
+        """Reach the primary for a client."""
+        if await self.lobby.seat(connection, lambda: self.primary):
+            if self._draining and self.departure is not None:
+                connection.depart(self.departure)
 
     def _settle(self) -> None:
         """The second half of a switch is done, or another switch begins."""
@@ -386,6 +371,7 @@ class Relay:
             turns += 1
             for connection in list(self._watched):
                 connection.sweep(now)
+            self.lobby.tenure.turn(now)
             self._expire(now)
             if self._door is not None:
                 self._door.beat(self._held)
