@@ -11,7 +11,7 @@ from understudy.codec.kserve import STREAM, KServeCodec
 from understudy.exchange import Assembler, Closed, Event, Message, Opened, Received, Side, Unobserved
 from understudy.mirror import Engine, Engines, Ledger, Mirror
 from understudy.mirror import Settings as MirrorSettings
-from understudy.mirror.leg import Call, output
+from understudy.mirror.leg import Call, Unsent, output
 from understudy.observe.observer import Channel, Observer, _Connection
 from understudy.observe.settings import Settings
 from understudy.pair import Leg, Output, Pair, Sampling
@@ -21,6 +21,8 @@ from tests.mirror.double import answer
 
 CODEC = KServeCodec()
 RAW = CODEC.encode(model="m", id="1", prompt="p", sampling=Sampling(), stream=True)
+GREEDY = CODEC.encode(model="m", id="1", prompt="p", sampling=Sampling(max_tokens=900), stream=True)
+AGENT = CODEC.encode(model="agent", id="1", prompt="p", sampling=Sampling(), stream=True)
 
 
 def stream_message(text: str, final: bool) -> bytes:
@@ -33,8 +35,18 @@ class Play:
 
     def __init__(self) -> None:
         engines = Engines(Engine("b"), Engine("c"))
-        limits = MirrorSettings(methods=(STREAM,), in_flight=4, control_share=0.5, share=0.9)
+        limits = MirrorSettings(
+            methods=(STREAM,),
+            in_flight=4,
+            control_share=0.5,
+            control_primary_share=0.5,
+            share=0.9,
+            tokens_per_s=1000,
+            requests_per_s=1e9,
+            effects_models=("agent",),
+        )
         self.room = True
+        self.refusing = False
         self.mirror = Mirror(limits, engines, Ledger(), self.emit)
         self.mirror.on = True
         self.now_ns = 1
@@ -50,6 +62,8 @@ class Play:
         gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.shadows.append(gate)
         await gate
+        if self.refusing:
+            raise Unsent("the engine did not look at it")
         reader: Reader = call.codec.reader(call.request)
         return output(reader, call.shadow.leg, upstream="", fingerprint="", live=False, last_ns=1)
 
@@ -59,12 +73,12 @@ class Play:
         def say(event: Event) -> None:
             self.channel._event(self.connection, event)
 
-        if stream not in self.connection.rpcs and kind in ("ask", "garbage"):
+        asks = {"ask": RAW, "greedy": GREEDY, "agent": AGENT, "garbage": b"\xff\xff"}
+        if stream not in self.connection.rpcs and kind in asks:
             say(Opened(1, stream, "up", STREAM, "a", (), self.now_ns))
         match kind:
-            case "ask" | "garbage":
-                raw = RAW if kind == "ask" else b"\xff\xff"
-                say(Received(1, stream, Message(Side.CLIENT, raw, self.now_ns, 0)))
+            case "ask" | "greedy" | "agent" | "garbage":
+                say(Received(1, stream, Message(Side.CLIENT, asks[kind], self.now_ns, 0)))
             case "chunk" | "final" | "noise":
                 raw = stream_message("t", kind == "final") if kind != "noise" else b"\xff\xff"
                 say(Received(1, stream, Message(Side.SERVER, raw, self.now_ns, 0)))
@@ -78,6 +92,18 @@ class Play:
                 self.mirror.switch(kind == "on")
             case "full" | "free":
                 self.room = kind == "free"
+            case "refuse" | "serve":
+                self.refusing = kind == "refuse"
+            case "fault" | "pass":
+                self.mirror.shadows[Leg.CANDIDATE].fault = "" if kind == "pass" else "no text"
+            case "settle":
+                self.mirror.settle_until_ns = self.now_ns + 2
+            case "switched":
+                self.mirror.switched()
+            case "strained":
+                self.mirror.stop_control()
+            case "later":
+                self.now_ns += 500_000_000
             case "expire":
                 self.mirror.expire(self.now_ns - 3)
             case "shadow":
@@ -89,9 +115,10 @@ KINDS = (
     "ask ask ask ask garbage chunk final final noise ok error client server connection elided oversize hpack"
 )
 KINDS += " off on on full free expire shadow shadow shadow shadow"
+KINDS += " ask greedy agent refuse serve serve fault pass pass settle switched strained later"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(KINDS.split()), st.sampled_from([1, 3])), max_size=50))
 def test_the_ledger_balances_after_every_event(events: list[tuple[str, int]]) -> None:
     async def play() -> None:
@@ -101,6 +128,7 @@ def test_the_ledger_balances_after_every_event(events: list[tuple[str, int]]) ->
                 stage.event(kind, stream)
                 assert stage.observer.ledger.balanced
                 assert stage.observer.ledger.in_flight == len(stage.mirror.flights)
+                assert stage.mirror.bytes == sum(each.bytes for each in stage.mirror.flights.values())
                 for _ in range(4):
                     await asyncio.sleep(0)
                     assert stage.observer.ledger.balanced
@@ -108,6 +136,7 @@ def test_the_ledger_balances_after_every_event(events: list[tuple[str, int]]) ->
             stage.channel.closed()
             await stage.mirror.close()
         assert stage.observer.ledger.balanced and stage.observer.ledger.in_flight == 0
+        assert stage.mirror._controls == 0 and stage.mirror._tokens <= 1000
         assert stage.mirror.bytes == 0 and set(stage.observer._open.values()) == {0}
         assert "internal" not in {**stage.observer.ledger.failed, **stage.observer.ledger.unobserved}
 

@@ -124,8 +124,8 @@ class Settings:
     """Pause before a failing leg is tried again; doubles with each refusal."""
     breaker_longest_s: float = 15.0
     """The longest such pause."""
-    client: Kind = Kind.GRPC
-    """What calls the shadow engines: `grpc` (grpc.aio) or `raw` (ours, a fraction of its cost)."""
+    client: Kind = Kind.RAW
+    """What calls the shadow engines: `raw` (ours, a fraction of its cost) or `grpc` (grpc.aio)."""
     metadata: tuple[str, ...] = ()
     """Request headers passed on to shadow legs, lower case; nothing else is, and no credentials."""
 
