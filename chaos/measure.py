@@ -14,6 +14,8 @@ CONNECTIONS = 8
 STREAMS = 64
 INTERVAL_US = 20_000
 PROBE_S, PROBE_RATE = 0.4, 100
+PROBE_WAIT_S = 4.0
+"""How long the pairs of a probe may be on their way on a busy machine; a shadow deadline is shorter."""
 SETTLE_S = 30.0
 """How long the accounting may take until nothing is in flight; the longest shadow deadline is below it."""
 GIVE_UP_S = 20.0
@@ -88,7 +90,7 @@ def measure(proxy: Proxy, fault: Fault, plan: Plan, number: int) -> Round:
                 fault.lift(proxy)
             found.recovery = _recovery(proxy, found, lifted)
         proxy.mirror(True)
-        after = _settled(proxy)
+        after = _settled(proxy, before.requests + before.unobserved + found.sent)
     found.account = account(after.since(before), found.sent)
     allowed = bounds(2 * CONNECTIONS + CONNECTIONS // 2)
     for role, peak in peaks.items():
@@ -109,8 +111,9 @@ def warm(proxy: Proxy, seconds: float) -> None:
         Stuck: its accounts did not come to rest.
     """
     with proxy.watched() as peaks:
-        _half(proxy.stage, Plan(1, seconds), Round())
-        _settled(proxy)
+        found = Round()
+        _half(proxy.stage, Plan(1, seconds), found)
+        _settled(proxy, found.sent)
         proxy.until(lambda told: bool(told["scored"] >= told["counts"]["paired"]), SETTLE_S)
         time.sleep(1.5)  # a part of the capture is sealed
     proxy.rest = dict(peaks)
@@ -169,7 +172,7 @@ def _recovery(proxy: Proxy, found: Round, lifted: float) -> Figures:
 
 
 def _all_paired(proxy: Proxy, before: Counts, sent: int) -> bool:
-    deadline = time.monotonic() + 1.0
+    deadline = time.monotonic() + PROBE_WAIT_S
     while time.monotonic() < deadline:
         time.sleep(0.1)
         now = proxy.counts()
@@ -183,8 +186,8 @@ def _all_paired(proxy: Proxy, before: Counts, sent: int) -> bool:
     return False
 
 
-def _settled(proxy: Proxy) -> Counts:
-    counts = proxy.settled(SETTLE_S)
+def _settled(proxy: Proxy, calls: int = 0) -> Counts:
+    counts = proxy.settled(SETTLE_S, calls)
     if counts is None:
         raise Stuck(f"its accounts did not come to rest within {SETTLE_S:g} s: {proxy.counts()}")
     return counts

@@ -38,6 +38,8 @@ SLACK = 32 * MIB
 STATE_BYTES = 64 * MIB
 """Of the disk that can be filled."""
 START_S = 30.0
+LATE_S = 8.0
+"""How late the accounting may hear of a call."""
 LOOK_S, LOOK = 0.05, 10
 """How often memory is looked at, and after how many times who runs is."""
 ROLES = ("relay", "observer", "controller", "analyzers")
@@ -265,15 +267,20 @@ class Proxy:
             return Counts(**outcomes, unobserved=self._unobserved(), blind=int(told["relay"]["blind"]))
         return None
 
-    def settled(self, within_s: float) -> Counts | None:
-        """The accounting once nothing moves and nothing is in flight; None when that does not come in time."""
-        deadline, before, still = time.monotonic() + within_s, self.counts(), 0
-        while time.monotonic() < deadline:
+    def settled(self, within_s: float, calls: int = 0) -> Counts | None:
+        """The accounting once nothing moves and nothing is in flight; None when that does not come in time.
+
+        It is waited for a moment longer where it does not know of so many calls yet.
+        """
+        began, before, still = time.monotonic(), self.counts(), 0
+        while time.monotonic() < began + within_s:
             time.sleep(0.4)
             now = self.counts()
             still = still + 1 if now is not None and now == before and not now.in_flight else 0
-            if still >= 2:
-                return now
+            if now is not None and still >= 2:
+                known = now.requests + now.unobserved >= calls or now.blind  # of those nothing will come
+                if known or time.monotonic() > began + LATE_S:
+                    return now
             before = now
         return None
 

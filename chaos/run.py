@@ -186,7 +186,11 @@ def begin(stage: Stage, plan: Plan, fault: Fault, library: str) -> Proxy:
         clock.path.write_bytes(bytes(8))
     proxy = Proxy(stage, clock, plan.client)
     try:
-        proxy.start()
+        try:
+            proxy.start()
+        except EngineError:  # another process took one of its ports meanwhile
+            proxy.stop()
+            proxy.start()
         warm(proxy, max(1.0, plan.seconds / 2))
     except Stuck as reason:
         proxy.stop()
