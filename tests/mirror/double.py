@@ -44,10 +44,14 @@ class Double:
         self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
         handler = grpc.method_handlers_generic_handler("inference.GRPCInferenceService", handlers)
         self._server.add_generic_rpc_handlers((handler,))
-        port = self._server.add_insecure_port(address)
+        port = self.port(self._server, address)
         self.address = f"127.0.0.1:{port}"
         await self._server.start()
         return self
+
+    def port(self, server: grpc.aio.Server, address: str) -> int:
+        """Open a port; plain unless a double says otherwise."""
+        return server.add_insecure_port(address)
 
     def handlers(self) -> dict[str, Any]:
         """Further methods."""

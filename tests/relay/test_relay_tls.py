@@ -308,6 +308,33 @@ async def test_files_that_cannot_be_used_are_one_line_at_the_start(
     assert "\n" not in str(caught.value)
 
 
+async def test_tritonclient_with_its_ssl_option_is_served(stage: "Stage") -> None:
+    from tritonclient.grpc import service_pb2 as pb
+    from tritonclient.grpc.aio import InferenceServerClient
+
+    async def live(request: bytes, context: Any) -> bytes:
+        return pb.ServerLiveResponse(live=True).SerializeToString()
+
+    server = grpc.aio.server()
+    handler = grpc.unary_unary_rpc_method_handler(live)
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler("inference.GRPCInferenceService", {"ServerLive": handler}),)
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    relay = stage.relay(candidate=f"127.0.0.1:{port}", tls=listener(stage.directory, mutual=True))
+    shown = written(stage.directory, CALLER, "caller")
+    async with InferenceServerClient(
+        relay.address,
+        ssl=True,
+        root_certificates=authority(stage.directory),
+        certificate_chain=shown[0],
+        private_key=shown[1],
+    ) as client:
+        assert await client.is_server_live()
+    await server.stop(0)
+
+
 @pytest.fixture(autouse=True)
 async def _directories(stage: "Stage") -> AsyncIterator[None]:
     for name in ("wrong", "plain"):
