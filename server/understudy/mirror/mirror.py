@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from understudy.codec import Codec, Undecodable
 from understudy.mirror.admission import Admitted, Settings, State, fraction, refill
 from understudy.mirror.ledger import Ledger
-from understudy.mirror.leg import Call, Shadow, Unsent, metadata_for
+from understudy.mirror.leg import Call, Unsent, metadata_for
+from understudy.mirror.spread import Spread
 from understudy.mirror.strain import Strain
 from understudy.mirror.trial import Trial
 from understudy.pair import Lane, Leg, Outcome, Output, Pair, Reason, Request
+from understudy.tls import Upstream
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +33,15 @@ class Engine:
     """sha256 of its manifest."""
     model: str = ""
     """The model that our own question asks (`trial`); empty asks none."""
+    addresses: tuple[str, ...] = ()
+    """Where its replicas answer; empty: at `address` alone."""
+    tls: Upstream | None = None
+    """How it is spoken to over TLS; None = plainly."""
+
+    @property
+    def replicas(self) -> tuple[str, ...]:
+        """Where it answers."""
+        return self.addresses or (self.address,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +204,7 @@ class Mirror:
         }
         control = engines.control or engines.baseline
         self.shadows = {
-            leg: Shadow(leg, engine.address, engine.fingerprint, settings)
+            leg: Spread(leg, engine.replicas, engine.fingerprint, settings, engine.tls)
             for leg, engine in (
                 (Leg.BASELINE, engines.baseline),
                 (Leg.CANDIDATE, engines.candidate),
@@ -267,7 +278,7 @@ class Mirror:
         calls = []
         for leg, message in messages.items():
             metadata = metadata_for(leg, request, headers, self.settings)
-            shadow = self.shadows[leg]
+            shadow = self.shadows[leg].next()
             calls.append(Call(shadow, codec, request, message, metadata, self.settings, flight.hold))
         flight.calls = tuple(calls)
         self._controls += len(calls) - 1
