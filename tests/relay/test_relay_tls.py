@@ -313,7 +313,8 @@ async def test_tritonclient_with_its_ssl_option_is_served(stage: "Stage") -> Non
     from tritonclient.grpc.aio import InferenceServerClient
 
     async def live(request: bytes, context: Any) -> bytes:
-        return pb.ServerLiveResponse(live=True).SerializeToString()
+        reply: bytes = pb.ServerLiveResponse(live=True).SerializeToString()
+        return reply
 
     server = grpc.aio.server()
     handler = grpc.unary_unary_rpc_method_handler(live)
