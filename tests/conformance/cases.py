@@ -266,7 +266,7 @@ TABLE: dict[str, tuple[Call, ...]] = {
     ),
     "deadline_seen_by_the_server": (unary(b"x", timeout_s=25),),
     "deadline_after_replies": (
-        both((9,), holds=True, do={"hold": True}, timeout_s=0.3, code=4, details=None, ended="cancelled"),
+        both((9,), holds=True, do={"hold": True}, timeout_s=1.0, code=4, details=None, ended="cancelled"),
     ),
     "cancelled_by_the_server": (
         unary(b"x", do={"status": 1, "message": "not today"}, code=1, details="not today", replies=()),

@@ -1,4 +1,4 @@
-"""The product's own processes for these tests: `python -m tests.conformance.part relay|observer JSON`."""
+"""The product's own processes for these tests: `python -m tests.conformance.part relay|observer|compat JSON`."""
 
 import json
 import sys
@@ -25,5 +25,18 @@ def observer(settings: str) -> int:
     return run(Settings(**given), (), codecs=[KServeCodec()], mirror=mirror, engines=engines)
 
 
+def compat(settings: str) -> int:
+    """End HTTP/2 and call the engine anew, listening where `listen` says."""
+    from understudy import relay as relays
+    from understudy.compat import Settings
+    from understudy.compat.process import Place, run
+    from understudy.pair import Leg
+
+    given = json.loads(settings)
+    listen, baseline, candidate = (given.pop(name) for name in ("listen", "baseline", "candidate"))
+    place = Place(baseline, candidate, Leg.BASELINE, given["latch"], given["run_dir"], drain_max_s=1)
+    return run(Settings(listen=listen), place, (), relays.Settings(**given))
+
+
 if __name__ == "__main__":
-    sys.exit({"relay": relay, "observer": observer}[sys.argv[1]](sys.argv[2]))
+    sys.exit({"relay": relay, "observer": observer, "compat": compat}[sys.argv[1]](sys.argv[2]))

@@ -21,7 +21,7 @@ from understudy.exchange import Closed, HalfClosed, Opened, Received, Side, Unob
 from understudy.mirror import Engine, Engines
 from understudy.mirror import Settings as Mirror
 from understudy.observe import Settings
-from understudy.observe.observer import Channel
+from understudy.observe.observer import Channel, Observer
 from understudy.observe.process import Process
 from understudy.pair import Finish, Request, Sampling
 from understudy.service.lines import ask
@@ -83,14 +83,15 @@ class Witness:
         return seen
 
     @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Hear what this process' observers hear."""
+    def listening(self, observer: Observer) -> Iterator[None]:
+        """Hear what this observer hears: several have connections of the same number."""
         heard, events = self, Channel._events
 
         def note(channel: Channel, connection: Any, told: Any) -> None:
             told = list(told)
-            for event in told:
-                heard.note(event)
+            if channel._observer is observer:
+                for event in told:
+                    heard.note(event)
             events(channel, connection, told)
 
         Channel._events = note  # type: ignore[method-assign,assignment]
@@ -198,16 +199,18 @@ class Route:
     address: str
     bytes: bool = True
     """HTTP/2 passes as it is."""
+    own: frozenset[str] = frozenset()
+    """Headers that a proxy which ends HTTP/2 says of itself, and does not pass on."""
     witness: Witness | None = None
     process: Process | None = None
     """The observer, where there is one."""
     folder: Path = Path()
-    pid: int = 0
-    """Of the proxy."""
+    name: str = "relay"
+    """Of the proxy: its control socket is called so."""
 
     async def status(self) -> dict[str, Any]:
         """What the relay counts."""
-        return await ask(self.folder / "relay.sock", {"op": "status"})
+        return await ask(self.folder / f"{self.name}.sock", {"op": "status"})
 
     async def settled(self) -> None:
         """Every call that was admitted has become a pair, or is counted as what it is."""
@@ -228,20 +231,35 @@ async def direct(upstream: Upstream, shadow: Upstream, folder: Path) -> AsyncIte
 @asynccontextmanager
 async def relay(upstream: Upstream, shadow: Upstream, folder: Path) -> AsyncIterator[Route]:
     """The relay, a process of its own, with observer and mirror on."""
+    async with proxied("relay", upstream, shadow, folder) as route:
+        yield route
+
+
+@asynccontextmanager
+async def compat(upstream: Upstream, shadow: Upstream, folder: Path) -> AsyncIterator[Route]:
+    """Compat mode, a process of its own, with observer and mirror on."""
+    async with proxied("compat", upstream, shadow, folder) as route:
+        route.bytes, route.own = False, frozenset({"user-agent"})
+        yield route
+
+
+@asynccontextmanager
+async def proxied(name: str, upstream: Upstream, shadow: Upstream, folder: Path) -> AsyncIterator[Route]:
+    """One of our own proxies beside an observer."""
     witness = Witness()
-    with witness.listening():
-        async with observing(upstream, shadow, folder) as process:
-            # A message of 64 MiB is seen whole.
-            settings: dict[str, Any] = {"copy_soft_bytes": 300 * MIB, "copy_hard_bytes": 400 * MIB}
-            settings |= {"baseline": upstream.address, "candidate": shadow.address}
-            async with part("relay", relay_settings(folder, **settings)) as running:
-                route = Route(listens(folder), True, witness, process, folder, running.pid)
+    async with observing(upstream, shadow, folder) as process:
+        # A message of 64 MiB is seen whole.
+        settings: dict[str, Any] = {"copy_soft_bytes": 300 * MIB, "copy_hard_bytes": 400 * MIB}
+        settings |= {"baseline": upstream.address, "candidate": shadow.address}
+        with witness.listening(process.observer):
+            async with part(name, relay_settings(folder, **settings)):
+                route = Route(listens(folder), witness=witness, process=process, folder=folder, name=name)
                 await until(route, lambda status: bool(status["observer_connected"]))
                 yield route
                 await route.settled()
 
 
-PATHS: dict[str, Any] = {"direct": direct, "relay": relay}
+PATHS: dict[str, Any] = {"direct": direct, "relay": relay, "compat": compat}
 
 
 @asynccontextmanager
