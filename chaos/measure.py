@@ -124,8 +124,11 @@ def account(added: Counts, sent: int) -> Figures:
 
     `unseen` were seen by no observer that lived to tell: that must not be, but on connections counted as blind.
     """
-    unseen = sent - added.requests - added.unobserved
-    fine = added.balanced and not added.in_flight and (unseen == 0 or (unseen > 0 and added.blind > 0))
+    # A request that was taken on and then could not be followed counts as both.
+    unseen = max(0, sent - added.requests - added.unobserved)
+    fine = (
+        added.balanced and not added.in_flight and added.requests <= sent and (not unseen or added.blind > 0)
+    )
     names = ("requests", "eligible", "paired", "shed", "failed", "lost", "unobserved", "blind")
     return {
         "sent": sent,

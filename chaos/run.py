@@ -270,7 +270,7 @@ def show(told: dict[str, Any], console: Console) -> None:
             f"{dropped:,}",
             mark(f"{count.get('unseen', 0):,}", "accounts"),
             mark(f"{max(share, 0):.0%}", "memory"),
-            mark(number(each["recovery_s"]), "recovery"),
+            mark("\N{EN DASH}" if each["recovery_s"] is None else f"{each['recovery_s']:.1f}", "recovery"),
         )
     console.print(table)
     console.print(

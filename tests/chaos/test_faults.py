@@ -164,6 +164,7 @@ def test_a_round_without_an_end_misses_everything_but_ratios() -> None:
     ("added", "sent", "fine"),
     [
         (Counts(requests=8, eligible=7, paired=4, shed=1, failed=1, lost=1, unobserved=2), 10, True),
+        (Counts(requests=10, eligible=10, paired=8, failed=2, unobserved=2), 10, True),
         (Counts(requests=8, eligible=7, paired=4), 8, False),
         (Counts(requests=8), 10, False),
         (Counts(requests=8, blind=1), 10, True),
