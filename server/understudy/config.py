@@ -195,6 +195,12 @@ class Config:
                 raise ConfigError(
                     f"compat.listen: {self.listen} is the relay's: give it an address of its own"
                 )
+            for engine in (self.engines.baseline, self.engines.candidate):
+                if engine.tls is not None or len(engine.replicas) > 1:
+                    raise ConfigError(
+                        f"compat: reaches an engine plainly and at one address, unlike {engine.where}: "
+                        "use the relay (listen) alone, or give such an address"
+                    )
             if self.compat.shares and self.primary is Leg.CANDIDATE:
                 raise ConfigError(
                     "compat: the candidate is primary and serves every request, so no share of them: set primary = "

@@ -80,5 +80,9 @@ def test_a_share_beside_a_candidate_that_is_primary_says_nothing_and_is_refused(
         configured(tmp_path, compat={"candidate_share": 0.1}, primary="candidate")
     with pytest.raises(ConfigError, match=r"compat\.listen"):
         configured(tmp_path, compat={"listen": "127.0.0.1:1234"}, listen="127.0.0.1:1234")
+    many = {"addresses": ["127.0.0.1:1", "127.0.0.1:3"], "model": "m"}
+    engines = {"baseline": many, "candidate": {"address": "127.0.0.1:2", "model": "m"}}
+    with pytest.raises(ConfigError, match="compat: reaches"):
+        configured(tmp_path, compat={}, engines=engines)
     with pytest.raises(ConfigError, match="unknown key"):
         configured(tmp_path, compat={"share": 0.1})
