@@ -1,7 +1,7 @@
 """Several replicas of an engine, and engines over TLS: what is asked who they are, and what a probe needs."""
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +9,29 @@ import grpc
 import pytest
 import trustme
 from understudy.app import roster
+from understudy.codec.kserve import INFER
 from understudy.config import Config, parse
 from understudy.config import Engine as Named
 from understudy.errors import ConfigError, EngineError
 from understudy.mirror.leg import Shadow
 from understudy.mirror.settings import Settings
 from understudy.mirror.spread import Spread
-from understudy.pair import Leg
+from understudy.pair import Leg, Sampling
 from understudy.tls import Upstream
 
-from tests.app.stage import Engine
+from tests.app.stage import CODEC, Engine, deployed
+
+
+class Guarded(Engine):
+    """An engine that speaks TLS."""
+
+    def __init__(self, name: str, brain: Callable[[str], str], certificate: trustme.LeafCert) -> None:
+        super().__init__(name, brain)
+        self._certificate = certificate
+
+    def port(self, server: grpc.aio.Server, address: str) -> int:
+        shown = self._certificate.private_key_pem.bytes(), self._certificate.cert_chain_pems[0].bytes()
+        return server.add_secure_port(address, grpc.ssl_server_credentials([shown]))
 
 
 @pytest.fixture
@@ -86,14 +99,7 @@ async def test_an_engine_over_tls_is_asked_over_tls() -> None:
     authority = trustme.CA()
     certificate = authority.issue_cert("engine.test")
 
-    class Guarded(Engine):
-        def port(self, server: grpc.aio.Server, address: str) -> int:
-            credentials = grpc.ssl_server_credentials(
-                [(certificate.private_key_pem.bytes(), certificate.cert_chain_pems[0].bytes())]
-            )
-            return server.add_secure_port(address, credentials)
-
-    engine = await Guarded("guarded", str).start()
+    engine = await Guarded("guarded", str, certificate).start()
     with tempfile.NamedTemporaryFile(suffix=".pem") as ca:
         authority.cert_pem.write_to_path(ca.name)
         named = Named(engine.address, model="m", tls=Upstream(ca=ca.name, server_name="engine.test"))
@@ -120,3 +126,32 @@ def test_shadow_calls_spread_over_replicas_and_pass_by_one_that_refuses() -> Non
     assert gone.breaker.open and all(spread.next() is not gone for _ in range(6))
     spread.fingerprint = "e" * 64
     assert {shadow.fingerprint for shadow in spread.replicas} == {"e" * 64}
+
+
+async def test_a_deployment_over_tls_on_every_side_pairs_what_its_callers_ask(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "tls.crt")
+    certificate.private_key_pem.write_to_path(tmp_path / "tls.key")
+    more = f"""
+[engines.baseline.tls]
+ca = "{tmp_path}/ca.pem"
+[engines.candidate.tls]
+ca = "{tmp_path}/ca.pem"
+[relay.tls]
+certificate = "{tmp_path}/tls.crt"
+key = "{tmp_path}/tls.key"
+"""
+    baseline = Guarded("baseline", lambda prompt: f"said {prompt}", certificate)
+    candidate = Guarded("candidate", lambda prompt: f"said {prompt}", certificate)
+    async with deployed(baseline, candidate, more) as (deployment, port):
+        credentials = grpc.ssl_channel_credentials(authority.cert_pem.bytes())
+        async with grpc.aio.secure_channel(f"127.0.0.1:{port}", credentials) as channel:
+            ask: Any = channel.unary_unary(INFER, None, None)
+            for n in range(5):
+                sampling = Sampling(temperature=0.0, top_k=1, max_tokens=50)
+                raw = CODEC.encode(model="m", id=str(n), prompt=f"hello {n}", sampling=sampling, stream=False)
+                assert CODEC.chunk(INFER, await ask(raw, timeout=20)).text == f"said hello {n}".encode()
+        status = await deployment.until(lambda s: s["counts"]["paired"] >= 5)
+        assert status["relay"]["handshake_failures"] == {}
