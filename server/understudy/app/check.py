@@ -76,5 +76,8 @@ def _warnings(config: Config) -> str:
     if unknown:
         told += f"\nwarning: mirror.methods: {', '.join(unknown)} is no inference call of KServe v2: never mirrored"
     if config.engines.control is None and config.mirror.control_share:
-        told += "\nnote: no engines.control: control replies come from the baseline's own address"
+        told += (
+            "\nnote: no engines.control: control replies come from the baseline's own address, and are at most "
+            f"{config.mirror.control_primary_share:.0%} of the pairs while it serves the callers"
+        )
     return told

@@ -130,6 +130,7 @@ class Trial:
         found = await examine(shadow.next(), self._codecs, self._models[leg], self._settings)
         if found.reached and not found.fault:
             self._due.discard(leg)
+            log.info("self-test: the %s at %s answers as it should", leg, shadow.address)
         if not found.reached or found.fault == shadow.fault:
             return
         if found.fault:
@@ -139,6 +140,4 @@ class Trial:
                 shadow.address,
                 found.fault,
             )
-        else:
-            log.info("self-test: the %s at %s answers as it should now", leg, shadow.address)
         shadow.fault = found.fault
