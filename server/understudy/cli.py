@@ -57,11 +57,14 @@ def serve(
     config: Annotated[
         Path, typer.Argument(metavar="CONFIG.toml", help="The deployment; see docs/config.md.")
     ],
+    takeover: Annotated[
+        bool, typer.Option("--takeover", help="In place of the one running: an upgrade no caller notices.")
+    ] = False,
 ) -> None:
     """Run the proxy with its observer, analyzers and controller until SIGTERM or Ctrl-C."""
     from understudy.app.serve import run
 
-    raise typer.Exit(run(config))
+    raise typer.Exit(run(config, takeover=takeover))
 
 
 @app.command(rich_help_panel=SERVING)
@@ -118,6 +121,15 @@ def rearm(run_dir: RunDir = Path("run"), force: Force = False, as_json: Json = F
     from understudy.app.operate import order
 
     raise typer.Exit(order(run_dir, {"op": "rearm", "force": force}, as_json=as_json))
+
+
+@app.command("restart-worker", rich_help_panel=SERVING)
+def restart_worker(run_dir: RunDir = Path("run"), as_json: Json = False) -> None:
+    """Replace the relay's processes one by one: each new one accepts callers before the old one finishes its own."""
+    from understudy.app.foreman import SERVE
+    from understudy.app.operate import order
+
+    raise typer.Exit(order(run_dir, {"op": "restart"}, as_json=as_json, socket=SERVE, timeout_s=3600))
 
 
 @app.command(rich_help_panel=SERVING)

@@ -143,6 +143,7 @@ def config(
     more: str = "",
     primary: str = "candidate",
     mirror: str = "",
+    relay: str = "",
 ) -> str:
     """A small understudy.toml."""
     methods = ", ".join(f'"{method}"' for method in METHODS)
@@ -167,6 +168,7 @@ control_share = 1.0
 {mirror}
 [relay]
 drain_max_s = 2
+{relay}
 [analyzers]
 names = ["format", "agreement"]
 [web]
@@ -184,6 +186,7 @@ async def deployed(
     primary: str = "candidate",
     tick_s: float = 1.0,
     mirror: str = "",
+    relay: str = "",
 ) -> AsyncIterator[tuple[Deployment, int]]:
     """Both engines and a deployment in front of them; yields it and its port."""
     with tempfile.TemporaryDirectory(prefix="us") as name:
@@ -191,7 +194,7 @@ async def deployed(
         await baseline.start()
         await candidate.start()
         (directory / "tolerances.toml").write_text(f"tick_s = {tick_s}\n")
-        text = config(directory, port, baseline.address, candidate.address, more, primary, mirror)
+        text = config(directory, port, baseline.address, candidate.address, more, primary, mirror, relay)
         deployment = Deployment(directory, text)
         try:
             await deployment.start()

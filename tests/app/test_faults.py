@@ -257,7 +257,8 @@ async def test_garbage_at_the_port_and_at_the_sockets_hurts_nobody() -> None:
                 writer.write(rubbish)
                 await writer.drain()
                 writer.close()
-            for name in ("control.sock", "relay.sock"):
+            (worker,) = deployment.run_dir.glob("relay-*.sock")
+            for name in ("control.sock", "serve.sock", worker.name):
                 for rubbish in (
                     b"\xff\xfe\n",
                     b"[]\n",

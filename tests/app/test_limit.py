@@ -46,7 +46,7 @@ async def test_the_limit_of_the_config_ends_the_worker_and_the_supervisor_starts
             "analyzers": {"names": ["explosive"], "limit_s": 1.0},
         }
     )
-    (worker,) = [child for child in children(config, tmp_path, 0) if child.name == "analyzers-0"]
+    (worker,) = [child for child in children(config, tmp_path, None) if child.name == "analyzers-0"]
     supervisor = Supervisor([worker])
     pool = Pool(analyzer_sockets(config), config.analyzers.limit_s)
     running = [asyncio.ensure_future(supervisor.run()), asyncio.ensure_future(pool.run())]

@@ -88,6 +88,7 @@ class Controller:
             changed=self.pair_service.changed,
             announce=lambda name: self._evidence.announce(name),
             status=self.status,
+            leaving=lambda: setattr(self.watch, "leaving", True),
         )
         self.aliases = web.Aliases()
         self.keeper = Keeper(config.capture_settings() if config.capture is not None else None)

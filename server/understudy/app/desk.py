@@ -24,8 +24,9 @@ class Desk:
         changed: Callable[[], None],
         announce: Callable[[str], None],
         status: Callable[[], dict[str, Any]],
+        leaving: Callable[[], None] = lambda: None,
     ) -> None:
-        """`changed` is called when observers must hear of a new state."""
+        """`leaving` is called when we are told to stop, `changed` when observers must hear of a new state."""
         self._flag = state_dir / MIRROR_OFF
         self._off = False
         """Switched off, though the disk did not take it."""
@@ -34,6 +35,7 @@ class Desk:
         self._changed = changed
         self._announce = announce
         self._status = status
+        self._leaving = leaving
 
     @property
     def mirror_on(self) -> bool:
@@ -49,6 +51,9 @@ class Desk:
         match request:
             case {"op": "status"}:
                 return self._status()
+            case {"op": "leaving"}:
+                self._leaving()
+                return {"ready": False}
             case {"op": "switch", "to": str(to)}:
                 doing = self._pilot.switch(to, force=request.get("force") is True)
             case {"op": "rearm"}:

@@ -21,13 +21,20 @@ WIDE = 110
 ORDER = ("BREACH", "INSTRUMENT_FAULT", "NOT_ENOUGH_EVIDENCE", "WITHIN")
 
 
-def order(run_dir: Path, request: dict[str, Any], *, as_json: bool) -> int:
+def order(
+    run_dir: Path,
+    request: dict[str, Any],
+    *,
+    as_json: bool,
+    socket: str = CONTROL,
+    timeout_s: float = 60,
+) -> int:
     """Send an order and print what came of it; the exit code.
 
     Raises:
         UnderstudyError: nobody listens, or the order was refused.
     """
-    answer = asyncio.run(ask(run_dir / CONTROL, request, timeout_s=60))
+    answer = asyncio.run(ask(run_dir / socket, request, timeout_s=timeout_s))
     if as_json:
         print(json.dumps(answer))
     else:

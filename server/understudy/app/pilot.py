@@ -14,6 +14,7 @@ from typing import Any
 
 from understudy import durable, latch, rollback
 from understudy.app import roster
+from understudy.app.fleet import Fleet
 from understudy.app.process import LATCH, RECORD
 from understudy.config import Config
 from understudy.drift.tolerance import Tier
@@ -66,10 +67,6 @@ class Pilot:
     @property
     def _memory(self) -> Path:
         return Path(self.config.state_dir) / "rollback.json"
-
-    @property
-    def _relay(self) -> Path:
-        return Path(self.config.run_dir) / "relay.sock"
 
     @property
     def at_stake(self) -> Leg:
@@ -276,7 +273,7 @@ class Pilot:
                 if not beside:
                     log.warning("no relay of ours: Envoy's route decides who serves; it should be %s now", to)
                 return {"primary": to.value, **beside}
-            told = await ask(self._relay, {"op": "switch", "to": to.value})
+            told = await Fleet(Path(self.config.run_dir)).switch(to.value)
             log.warning("the relay serves new connections from %s", to)
             return {"primary": to.value, "relay": told, **beside}
         finally:

@@ -1,6 +1,7 @@
-"""What each child of the supervisor runs: `python -m understudy.app.process NAME CONFIG [FD]`."""
+"""What each child of the supervisor runs: `python -m understudy.app.process NAME CONFIG [FD SEAT BOARD]`."""
 
 import asyncio
+import os
 import signal
 import sys
 from dataclasses import replace
@@ -17,7 +18,7 @@ RECORD = "engines.json"
 LATCH = "latch.json"
 
 
-def relay(path: Path, fd: int) -> int:
+def relay(path: Path, fd: int, seat: int, board: tuple[int, ...]) -> int:
     """Pass bytes."""
     from understudy.config import load
     from understudy.relay import run
@@ -28,6 +29,9 @@ def relay(path: Path, fd: int) -> int:
             config.relay,
             listen=config.listen,
             listen_fd=fd,
+            name=f"relay-{os.getpid()}",
+            seat=seat,
+            board_fds=board,
             baseline=config.engines.baseline.replicas,
             candidate=config.engines.candidate.replicas,
             baseline_tls=config.engines.baseline.tls,
@@ -148,8 +152,8 @@ def main() -> int:
 
     def child() -> None:
         match name, rest:
-            case "relay", [config, fd]:
-                sys.exit(relay(Path(config), int(fd)))
+            case "relay", [config, fd, seat, board]:
+                sys.exit(relay(Path(config), int(fd), int(seat), tuple(map(int, board.split(",")))))
             case "compat", [config]:
                 sys.exit(compat(Path(config)))
             case "observer", [config]:

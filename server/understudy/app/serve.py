@@ -4,74 +4,149 @@ import asyncio
 import fcntl
 import logging
 import os
-import signal
 import socket
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from understudy.app import logs, process, roster
+from understudy.app import crew, logs, process, roster
 from understudy.app.check import named
+from understudy.app.foreman import SERVE, Foreman
 from understudy.config import Config, load
 from understudy.errors import ConfigError, UnderstudyError
 from understudy.relay.settings import parse as parse_address
 from understudy.service.lines import ask
-from understudy.supervise import Child, Supervisor, bind
+from understudy.supervise import Child, Supervisor, answered, bind
 
 log = logging.getLogger(__name__)
 
 
-def run(path: Path) -> int:
-    """Serve until SIGTERM or SIGINT; the exit code.
+def run(path: Path, *, takeover: bool = False) -> int:
+    """Serve until SIGTERM or SIGINT, with `takeover` in place of the one that serves now; the exit code.
 
     Raises:
         UnderstudyError: something the operator must mend before it can start.
     """
     logs.configure("supervisor")
-    return asyncio.run(_serve(path.resolve()))
+    return asyncio.run(_serve(path.resolve(), takeover))
 
 
-async def _serve(path: Path) -> int:
+async def _serve(path: Path, takeover: bool) -> int:
     config = load(path)
     for problem in named(config):
         raise ConfigError(problem)
     run_dir, state_dir = private(config.run_dir, "run_dir"), private(config.state_dir, "state_dir")
-    with locked(run_dir, "run_dir"), locked(state_dir, "state_dir"):
-        return await _hold(config, path, run_dir, state_dir)
+
+    def lock() -> ExitStack:
+        with ExitStack() as held:
+            held.enter_context(locked(run_dir, "run_dir"))
+            held.enter_context(locked(state_dir, "state_dir"))
+            return held.pop_all()
+
+    succeeds = takeover and await _asked_to_yield(run_dir)
+    held = lock()
+    try:
+        return await _hold(config, path, run_dir, state_dir, lock, held, succeeds)
+    finally:
+        held.close()
 
 
-async def _hold(config: Config, path: Path, run_dir: Path, state_dir: Path) -> int:
-    old_relay = await _old(run_dir / "relay.sock", "relay")
-    free(config.web.host, config.web.port, beside=old_relay)
+async def _hold(
+    config: Config,
+    path: Path,
+    run_dir: Path,
+    state_dir: Path,
+    lock: Callable[[], ExitStack],
+    held: ExitStack,
+    succeeds: bool,
+) -> int:
+    """Serve while the directories are ours; with `succeeds` another supervisor's workers serve until ours do."""
+    elder = await asyncio.to_thread(crew.elders, run_dir) if config.listen else []
+    free(config.web.host, config.web.port, beside=bool(elder))
     if config.ingest is not None and isinstance(where := parse_address(config.ingest.listen), tuple):
         free(*where, beside=False, key="ingest.listen")
-    old_compat = await _answers(
-        run_dir / "compat.sock"
-    )  # its successor sends it home, once it listens itself
+    old_compat = succeeds or await _answers(run_dir / "compat.sock")  # its successor sends it home
     if config.compat is not None and isinstance(where := parse_address(config.compat.listen), tuple):
         free(*where, beside=old_compat, key="compat.listen")
-    listening = bind(config.listen, beside=old_relay) if config.listen else None
+    listening = await _listening(config.listen, elder) if config.listen else None
     if config.capture is not None:
         private(config.capture_settings().directory, "capture.directory")
     now = process.primary(config.primary, state_dir)
     await roster.gather(config, now, state_dir / process.RECORD)
-    supervisor = Supervisor(children(config, path, listening.fileno() if listening else None))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, supervisor.stop)
+    workers = None
+    if listening is not None:
+        workers = crew.Crew(path, run_dir, listening, config.relay.workers, config.relay.drain_max_s + 5)
+    supervisor = Supervisor(children(config, path, workers))
+    foreman = Foreman(supervisor, run_dir, lock, held, lambda: listening.close() if listening else None)
+    foreman.signals()
     listeners = [config.listen] if config.listen else []
     listeners += [config.compat.listen] if config.compat is not None else []
     log.info("serving on %s, primary %s", " and ".join(listeners) or "no port of ours: Envoy serves", now)
-    await supervisor.run()
-    if listening is not None:
-        listening.close()
+    beside = asyncio.ensure_future(_succeed(foreman, workers, elder, run_dir, succeeds))
+    try:
+        await supervisor.run()
+    finally:
+        beside.cancel()
+        await asyncio.gather(beside, return_exceptions=True)
+        foreman.held.close()
+        if listening is not None:
+            listening.close()
     return 0
 
 
-def children(config: Config, path: Path, fd: int | None) -> list[Child]:
-    """The processes in the order of their start; they end in the reverse order. Without `fd` there is no relay."""
+async def _listening(address: str, elder: Sequence[crew.Elder]) -> socket.socket:
+    """The socket callers connect to: an elder's, or a new one beside it."""
+    inherited = await asyncio.to_thread(crew.inherit, elder, address)
+    return inherited or bind(address, beside=bool(elder))
+
+
+async def _asked_to_yield(run_dir: Path) -> bool:
+    """Have the supervisor that holds the directories let go of them; False when there is none.
+
+    Raises:
+        UnderstudyError: it does not do so now.
+    """
+    if not await asyncio.to_thread(answered, run_dir / SERVE):
+        return False
+    await ask(run_dir / SERVE, {"op": "yield"}, timeout_s=60)
+    return True
+
+
+async def _succeed(
+    foreman: Foreman,
+    workers: crew.Crew | None,
+    elder: Sequence[crew.Elder],
+    run_dir: Path,
+    succeeds: bool,
+) -> None:
+    """Once our workers accept callers, send those of the last supervisor away; then take orders."""
+    while workers is not None and not workers.working:
+        await asyncio.sleep(0.02)
+    if succeeds:
+        with suppress(UnderstudyError):  # it died meanwhile: its workers have nobody but us
+            await ask(run_dir / SERVE, {"op": "leave"})
+            log.warning("the last supervisor and its workers finish their callers and end")
+            elder = ()
+    for one in elder:
+        one.drain()
+        log.warning("%s of an earlier supervisor finishes its callers and ends", one.path.stem)
+    server = await foreman.listen()
+    path = run_dir / SERVE
+    ours = path.stat().st_ino
+    try:
+        await asyncio.Event().wait()
+    finally:
+        server.close()
+        with suppress(FileNotFoundError):
+            if path.stat().st_ino == ours:  # it may be a successor's by now
+                path.unlink()
+
+
+def children(config: Config, path: Path, workers: crew.Crew | None) -> list[Child]:
+    """The processes in the order of their start; without `workers` there is no relay."""
     me = (sys.executable, "-m", "understudy.app.process")
     sockets = analyzer_sockets(config)
     scoring = (str(config.analyzers.limit_s), *config.analyzers.names)
@@ -83,15 +158,7 @@ def children(config: Config, path: Path, fd: int | None) -> list[Child]:
         ),
         Child("controller", (*me, "controller", str(path)), stop_s=15),
         Child("observer", (*me, "observer", str(path))),
-        *(
-            [
-                Child(
-                    "relay", (*me, "relay", str(path), str(fd)), fds=(fd,), outlives=True, stop_s=relay_stop_s
-                )
-            ]
-            if fd is not None
-            else []
-        ),
+        *(workers.children() if workers is not None else []),
         *(
             [Child("compat", (*me, "compat", str(path)), outlives=True, stop_s=relay_stop_s)]
             if config.compat is not None
@@ -143,7 +210,8 @@ def locked(directory: Path, key: str) -> Iterator[None]:
     except OSError:
         os.close(handle)
         raise ConfigError(
-            f"{key}: {directory} is in use by another `understudy serve`: stop that one, or name another directory"
+            f"{key}: {directory} is in use by another `understudy serve`: stop that one, "
+            "name another directory, or take its place with --takeover"
         ) from None
     try:
         yield

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from understudy.app import roster
+from understudy.app.fleet import Fleet
 from understudy.app.pilot import Pilot
 from understudy.app.process import RECORD
 from understudy.app.pulse import Pulse
@@ -43,7 +44,7 @@ class Watch:
         self._pilot = pilot
         self._troubles = troubles
         self._replaced = replaced
-        self._socket = Path(config.run_dir) / "relay.sock"
+        self._fleet = Fleet(Path(config.run_dir))
         self._compat = Path(config.run_dir) / "compat.sock"
         self._record = Path(config.state_dir) / RECORD
         named = roster.engines(config)
@@ -55,6 +56,8 @@ class Watch:
         """The relay's own status; empty when it does not answer."""
         self.compat: Mapping[str, Any] = {}
         """The compat listener's own status; empty when it does not answer, or there is none."""
+        self.leaving = False
+        """Told to stop: callers should go elsewhere."""
         self.baseline_error: str | None = None
         """Why the baseline does not answer; "" when it does, None before it was asked."""
 
@@ -65,14 +68,14 @@ class Watch:
         while self._config.listen:
             with self._troubles.tried("relay"):
                 try:
-                    self.relay = await ask(self._socket, {"op": "status"}, timeout_s=2)
+                    self.relay = await self._fleet.status()
                 except UnderstudyError:
                     self.relay = {}
                     if clock() - answered > PATIENCE_S:
                         raise
                 else:
                     answered = clock()
-                    await self._agree(Leg(self.relay["primary"]))
+                    await self._agree(self.relay["primary"])
             await asyncio.sleep(RELAY_S)
 
     async def compat_job(self) -> None:
@@ -98,11 +101,11 @@ class Watch:
                         await ask(self._compat, {"op": "switch", "to": pilot.primary.value})
             await asyncio.sleep(RELAY_S)
 
-    async def _agree(self, serving: Leg) -> None:
+    async def _agree(self, serving: str) -> None:
         """Both of us may have restarted since a switch: what the pilot holds is what counts."""
-        if serving is not self._pilot.primary and not self._pilot.in_progress:
+        if serving != self._pilot.primary.value and not self._pilot.in_progress:
             log.warning("the relay serves from %s, not %s: telling it again", serving, self._pilot.primary)
-            await ask(self._socket, {"op": "switch", "to": self._pilot.primary.value})
+            await self._fleet.switch(self._pilot.primary.value)
 
     @property
     def fed(self) -> bool:
@@ -137,6 +140,8 @@ class Watch:
 
     def ready(self) -> tuple[bool, str]:
         """Ready = a relay takes calls for a primary that is there. The shadow never counts."""
+        if self.leaving:
+            return False, "told to stop: finishing the callers there are"
         if not self.relay and self._config.listen:
             return False, "no relay answers"
         if not self.compat and self._config.compat is not None:
