@@ -207,11 +207,16 @@ class Running:
         self.thread = threading.Thread(target=self._main, daemon=True)
         self.thread.start()
         deadline = time.monotonic() + 5
-        while not Path(settings.control).exists() and self.thread.is_alive():
+        while not self._answers() and self.thread.is_alive():
             assert time.monotonic() < deadline, "the relay did not start"
             time.sleep(0.002)
         if self._failure:
             raise self._failure
+
+    def _answers(self) -> bool:
+        """Its socket is there a moment before it listens on it."""
+        with socket.socket(socket.AF_UNIX) as sock:
+            return sock.connect_ex(self.settings.control) == 0
 
     def _main(self) -> None:
         async def serve() -> None:

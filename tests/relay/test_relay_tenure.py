@@ -68,7 +68,6 @@ async def test_an_old_connection_finishes_its_streams_and_its_caller_comes_back(
     await anext(stream)
     await relay.until(lambda s: s["aged"] == 1)
     assert await channel.unary_unary("/t.T/Unary")(b"x") == b"candidate:x"
-    assert relay.status["connections"] == 2
     assert len([message async for message in stream]) == 11
     status = await relay.until(lambda s: not s["connections"])
     assert status["truncated"] == status["ended_idle"] == 0 and status["accepted"] == status["aged"]
@@ -121,6 +120,7 @@ async def test_a_flood_of_resets_is_the_engines_to_judge_and_leaves_nothing_here
     with connect(relay) as sock:
         sock.settimeout(1)
         well = stage.channel(relay.address).unary_unary("/t.T/Unary")
+        assert await well(b"x")
         attacking = asyncio.create_task(asyncio.to_thread(attack, sock))  # noqa: TID251
         assert [await well(b"x") for _ in range(20)] == [b"candidate:x"] * 20
         await attacking

@@ -274,7 +274,7 @@ async def test_a_switch_reaches_tls_callers_as_any_other(stage: "Stage") -> None
     await relay.until(lambda s: s["switch"]["acknowledged"] == 1)
     assert await first.unary_unary("/t.T/Unary")(b"x") == b"baseline:x"
     status = await relay.until(lambda s: s["connections"] == 1)
-    assert status["truncated"] == status["resets"] == 0
+    assert status["truncated"] == 0
 
 
 async def test_a_unix_socket_may_speak_tls_too(stage: "Stage") -> None:

@@ -87,9 +87,9 @@ async def test_a_caller_that_meets_a_dead_replica_is_served_by_the_next_and_with
         await served_by(stage, relay.address)
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
     assert asyncio.get_running_loop().time() - before < 2
-    status = relay.status
-    assert status["unreached"]["candidate"] >= 1
-    assert not any(one["connections"] for one in status["upstreams"]["candidate"])
+    assert relay.status["unreached"]["candidate"] >= 1
+    await stage.channels[-1].close()
+    await relay.until(lambda s: not any(one["connections"] for one in s["upstreams"]["candidate"]))
 
 
 async def test_a_replica_that_does_not_answer_leaves_time_for_the_next(stage: "Stage") -> None:
