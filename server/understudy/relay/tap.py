@@ -19,6 +19,8 @@ from understudy.wire.copy import CopyError, Kind, Reader, Record, encode, header
 logger = logging.getLogger(__name__)
 
 _PAUSE_S = 0.05
+_LAST_S = 0.5
+"""How long the observer may take for what is unsent at the end."""
 
 
 class _Held:
@@ -90,8 +92,14 @@ class Tap(asyncio.Protocol):
                 await asyncio.sleep(pause)
         finally:
             if self._transport:
-                self._transport.abort()
-                await self._gone.wait()
+                # What is unsent tells of calls that were answered: it still goes, to an observer that takes it.
+                self._transport.close()
+                try:
+                    async with asyncio.timeout(_LAST_S):
+                        await self._gone.wait()
+                except TimeoutError:
+                    self._transport.abort()
+                    await self._gone.wait()
 
     def open(self, connection: int, payload: bytes) -> bool:
         """Begin the copy of a connection; False when there is no room for it."""
