@@ -21,6 +21,7 @@ from understudy.exchange import (
     Side,
     Unobserved,
 )
+from understudy.exchange.assembler import RPC_BYTES
 from understudy.wire.copy import End
 
 C, S = Side.CLIENT, Side.SERVER
@@ -33,7 +34,7 @@ REQUEST = {
     "content-type": "application/grpc",
     "x-user": "ann",
 }
-ASKED_BYTES = sum(len(name) + len(value) for name, value in REQUEST.items())
+ASKED_BYTES = RPC_BYTES + sum(len(name) + len(value) for name, value in REQUEST.items())
 """What the metadata of one open call counts."""
 RESPONSE = {":status": "200", "content-type": "application/grpc", "x-node": "b"}
 
@@ -356,7 +357,7 @@ def test_calls_come_out_as_sent_however_they_were_cut_and_interleaved(
 def test_no_frames_raise_or_outgrow_the_bound(
     frames: list[tuple[Side, int, int, int, bytes, bool]],
 ) -> None:
-    play = Play(max_message_bytes=64, max_buffered_bytes=600)
+    play = Play(max_message_bytes=64, max_buffered_bytes=600 + 2 * RPC_BYTES)
     ended: set[int] = set()
     play.open(1)
     play.open(3)
@@ -364,7 +365,7 @@ def test_no_frames_raise_or_outgrow_the_bound(
     for side, kind, flags, stream, payload, elided in frames:
         raw = frame(kind, stream, payload, flags)
         events = play.assembler.elided(side, raw[:9], 7) if elided else play.see(side, raw)
-        assert play.assembler.buffered <= 600
+        assert play.assembler.buffered <= 600 + 2 * RPC_BYTES
         for event in events:
             assert event.stream == 0 or event.stream not in ended
             if isinstance(event, Closed | Unobserved):
@@ -385,6 +386,18 @@ def test_a_flood_of_unfinished_calls_is_held_within_the_bound() -> None:
     tracemalloc.stop()
     assert play.assembler.buffered <= 1_000_000
     assert peak < 4_000_000
+
+
+def test_open_calls_without_a_byte_count_for_what_they_cost() -> None:
+    play = Play(max_buffered_bytes=1_000_000)
+    play.open(1)
+    block = play.encoders[C].encode([(k, v) for k, v in REQUEST.items() if k.startswith((":", "content"))])
+    play.see(C, frame(1, 3, block, 4))  # the table is settled now
+    tracemalloc.start()
+    play.see(C, b"".join(frame(1, stream, block, 4) for stream in range(5, 16_001, 2)))
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert play.assembler.buffered <= 1_000_000 and held < 2_500_000
 
 
 def test_requests_whose_metadata_is_large_only_when_inflated_are_held_within_the_bound() -> None:

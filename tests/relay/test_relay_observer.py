@@ -4,6 +4,11 @@ import asyncio
 import random
 from typing import TYPE_CHECKING, Any
 
+from understudy.relay.copying import Copying
+from understudy.relay.counts import Counts
+from understudy.relay.settings import Settings
+from understudy.relay.tap import Tap
+from understudy.relay.way import Way
 from understudy.wire import boundary
 from understudy.wire.boundary import Boundary, Streams
 from understudy.wire.copy import Kind
@@ -156,9 +161,9 @@ async def test_under_pressure_payloads_are_left_out_and_every_other_frame_is_kep
     await relay.until(lambda s: s["observer_unsent_bytes"] == 0)
     before = relay.status["elided_frames"]
     assert await channel.unary_unary(UNARY)(b"z" * 5_000) == b"candidate:" + b"z" * 5_000
+    await asyncio.sleep(0.05)  # grpcio's pings come a moment later
     status = await relay.until(lambda s: s["observer_unsent_bytes"] == 0)
     assert status["elided_frames"] == before and status["blind"] == 0
-    await asyncio.sleep(0.05)
 
     streams, left_out, out_of = Streams(), 0, {Kind.CLIENT: 0, Kind.SERVER: 0}
     trackers = {Kind.CLIENT: Boundary(client=True), Kind.SERVER: Boundary(client=False)}
@@ -187,3 +192,16 @@ async def test_an_observer_that_speaks_nonsense_is_dropped_and_tried_again(stage
     await observer.say(b"\xff" * 100)
     await relay.until(lambda s: s["observer_connects"] >= 2)
     await load(stage, relay)
+
+
+async def test_frames_too_small_to_be_worth_leaving_out_fill_no_more_than_the_bound() -> None:
+    settings = Settings(
+        baseline="127.0.0.1:1", candidate="127.0.0.1:2", copy_soft_bytes=32_768, copy_hard_bytes=65_536
+    )
+    tap, counts = Tap(settings, lambda _: None, lambda: None), Counts()
+    copying = Copying(tap, counts, 1)
+    copying.begin("baseline", "127.0.0.1:1")
+    for _ in range(10_000):
+        copying.elide(Way(Kind.CLIENT), bytes(9))
+    assert not copying.on and counts.blind == 1
+    assert tap.unsent <= 65_536 + 100, "the word that it is blind comes on top"

@@ -1,6 +1,7 @@
 """Header blocks: the `hpack` package is the oracle, for what is valid and for what is not."""
 
 import time
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -111,3 +112,21 @@ def test_a_list_over_the_bound_leaves_the_table_in_step() -> None:
     assert inflater.decode(encoder.encode(large[-2:])) == tuple(large[-2:])
     exact: list[Any] = [(b"c", b"x" * (MAX_LIST_BYTES - 33))]
     assert inflater.decode(encoder.encode(exact)) == tuple(exact)
+
+
+def test_a_new_size_of_the_table_comes_first_in_its_block_or_breaks_it() -> None:
+    """RFC 7541, section 4.2."""
+    inflater = Inflater()
+    assert inflater.decode(b"\x20\x82") == ((b":method", b"GET"),)
+    assert Inflater().decode(b"\x82\x20") is Loss.TABLE
+
+
+def test_what_is_remembered_of_repeated_blocks_is_bounded_in_memory() -> None:
+    inflater = Inflater()
+    assert inflater.decode(b"\x40\x01a\x7f\x01" + b"v" * 128) == ((b"a", b"v" * 128),)
+    tracemalloc.start()
+    for n in range(200):
+        inflater.decode(b"\xbe" * (300 + n))
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 64 * 1024

@@ -55,8 +55,13 @@ class Copying:
         return True
 
     def elide(self, way: Way, header: bytes) -> None:
-        """Say that the frame with this 9-byte header was left out."""
-        self._tap.record(Kind.ELIDED, self._number, bytes((way.kind,)) + header)
+        """Say that the frame with this 9-byte header was left out; many small frames can fill the bound too."""
+        if not self.on:
+            return
+        if self._tap.unsent + _RECORD > self._tap.hard:
+            self.blind()
+        else:
+            self._tap.record(Kind.ELIDED, self._number, bytes((way.kind,)) + header)
 
     def blind(self) -> None:
         """There is a gap that cannot be mended."""

@@ -26,7 +26,9 @@ MAX_UNACKNOWLEDGED: Final = 1024
 """SETTINGS frames in flight that are remembered."""
 
 _MEMO_BLOCKS: Final = 64
-_MEMO_BLOCK_BYTES: Final = 2048
+_MEMO_BLOCK_BYTES: Final = 512
+_MEMO_FIELDS: Final = 64
+"""A block that gives more fields is not remembered: a byte can name a field, and a tuple of many costs memory."""
 
 _OVERHEAD: Final = 32
 """What an entry counts beyond its name and value (section 4.1)."""
@@ -101,7 +103,9 @@ class Inflater:
             return Loss.TABLE
         if self._changed:  # what repeated blocks mean may be another thing now
             self._memo.clear()
-        elif len(block) <= _MEMO_BLOCK_BYTES:
+        elif len(block) <= _MEMO_BLOCK_BYTES and not (
+            isinstance(decoded, tuple) and len(decoded) > _MEMO_FIELDS
+        ):
             if len(self._memo) >= _MEMO_BLOCKS:
                 self._memo.clear()
             self._memo[block] = decoded
