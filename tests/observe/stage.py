@@ -31,6 +31,8 @@ class Tee:
     def __init__(self, leg: str, upstream: str) -> None:
         self.leg, self.upstream = leg, upstream
         self.marks: list[Record] = []
+        self.late_ns = 0
+        """How long what is copied was held before."""
         self.address = ""
         self._numbers = itertools.count(1)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -42,7 +44,7 @@ class Tee:
         self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     def record(self, kind: Kind, number: int, payload: bytes = b"") -> None:
-        self._copy.write(encode(kind, number, time.time_ns(), payload))
+        self._copy.write(encode(kind, number, time.time_ns() - self.late_ns, payload))
 
     async def stop(self) -> None:
         self._server.close()

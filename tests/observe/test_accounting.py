@@ -105,7 +105,7 @@ class Play:
             case "later":
                 self.now_ns += 500_000_000
             case "expire":
-                self.mirror.expire(self.now_ns - 3)
+                self.mirror.expire(3)
             case "shadow":
                 for gate in [gate for gate in self.shadows if not gate.done()][:1]:
                     gate.set_result(None)

@@ -109,6 +109,26 @@ async def test_an_engine_that_never_marks_the_end_is_over_when_quiet(stage: Stag
     call.cancel()
 
 
+async def test_a_reply_that_is_read_late_is_not_quiet(stage: Stage) -> None:
+    """A relay holds what it copies while the observer is away: the times in it are long ago."""
+    stage.settings = dataclasses.replace(stage.settings, quiet_s=2)
+    await stage.start()
+    stage.tee.late_ns = 25 * 10**9
+    stage.baseline.hang.clear()
+    call = stage.stream()
+    await call.write(stage.raw("p", "1"))
+    await call.read()
+    await stage.candidate.asked.wait()
+    for _ in range(12):
+        stage.tee.record(Kind.SERVER, 999, b"of others")
+        await asyncio.sleep(0.01)
+        stage.process.observer.tick()
+    stage.baseline.hang.set()
+    (pair,) = await stage.count(1)
+    assert pair.baseline.text == "baseline says so" and not pair.censored
+    call.cancel()
+
+
 async def test_a_clients_cancel_censors_the_pair_and_stops_the_shadow(stage: Stage) -> None:
     await stage.start()
     stage.candidate.hang.clear()

@@ -63,6 +63,8 @@ class Flight:
         self.request = request
         self.live = live
         self.admitted_ns = admitted_ns
+        self.born = mirror.looks
+        """Looks for lost flights before this one."""
         self.resolved = False
         self.bytes = 0
         self.asked = 0
@@ -216,6 +218,8 @@ class Mirror:
             models[Leg.CONTROL] = engines.control.model
         self.trial = Trial(self.shadows, codecs, models, settings)
         self.flights: dict[int, Flight] = {}
+        self.looks = 0
+        """Looks for flights that nobody resolves."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._requests = refill(0, 1, settings.requests_per_s)
         self._tokens = refill(0, 1, settings.tokens_per_s)
@@ -344,9 +348,10 @@ class Mirror:
             if leg.value in fingerprints:
                 self.fingerprints[leg] = self.shadows[leg].fingerprint = fingerprints[leg.value]
 
-    def expire(self, before_ns: int) -> None:
-        """Give up flights admitted before this: nobody will resolve them."""
-        for flight in [held for held in self.flights.values() if held.admitted_ns < before_ns]:
+    def expire(self, looks: int) -> None:
+        """One more look: give up flights that outlived more than `looks` of them; nobody will resolve them."""
+        self.looks += 1
+        for flight in [held for held in self.flights.values() if held.born < self.looks - looks]:
             flight.resolve(Outcome.LOST, Reason.LEASE)
 
     @property

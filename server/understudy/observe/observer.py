@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,10 @@ from understudy.wire.events import Event as WireEvent
 
 log = logging.getLogger(__name__)
 
+HOUSEKEEPING_S = 0.5
+"""How often `Observer.tick` is called."""
+LATE_NS = 1_000_000_000
+"""What passed the relay this long before it is read is no news."""
 ENDS = 1024
 """Upstreams remembered as marking the end of replies."""
 
@@ -216,12 +221,14 @@ class Observer:
     # ---- running
 
     def tick(self) -> None:
-        """Housekeeping, about once a second: quiet replies and leases that ran out."""
-        now_ns = self.now_ns()
-        quiet_ns = now_ns - int(self.settings.quiet_s * 1e9)
+        """Housekeeping, every HOUSEKEEPING_S: quiet replies and leases that ran out.
+
+        Both are counted in these looks and not by the clock: it may jump, and an observer that was stopped or
+        reads what a relay held for it has heard nothing late.
+        """
         for channel in self.channels:
-            channel.quiet(quiet_ns)
-        self.mirror.expire(now_ns - int(self.settings.lease_s * 1e9))
+            channel.quiet(math.ceil(self.settings.quiet_s / HOUSEKEEPING_S))
+        self.mirror.expire(math.ceil(self.settings.lease_s / HOUSEKEEPING_S))
 
     def defect(self, kind: str) -> None:
         """Log the exception being handled, once per kind."""
@@ -266,6 +273,8 @@ class Channel:
         self._send = send
         self._reader = Reader()
         self._connections: dict[int, _Connection] = {}
+        self._late = False
+        """Since the last look something was read that had passed long before."""
 
     def feed(self, data: bytes) -> bool:
         """Take what the relay wrote; False when it is not the copy channel's format."""
@@ -279,6 +288,7 @@ class Channel:
                 self._record(record)
         if records:
             self._observer.lag_ns = max(0, self._observer.now_ns() - records[-1].ns)
+            self._late = self._late or self._observer.lag_ns > LATE_NS
         return True
 
     def _record(self, record: Record) -> None:
@@ -375,12 +385,18 @@ class Channel:
         count = assembler.client_bytes(stream)
         self._send(mark(rpc.opened.connection, self._observer.now_ns(), stream, count))
 
-    def quiet(self, before_ns: int) -> None:
-        """End replies of engines that never mark ends, when nothing was heard of them since `before_ns`."""
+    def quiet(self, looks: int) -> None:
+        """End replies of engines that never mark ends, when nothing of them came for more than `looks` looks.
+
+        A look counts only while what is read is news: silence in what the relay held says nothing of now.
+        """
+        if self._late:
+            self._late = False
+            return
         for connection in self._connections.values():
             for rpc in connection.rpcs.values():
                 if not rpc.idle:
-                    rpc.quiet(before_ns)
+                    rpc.quiet(looks)
                     if rpc.idle:
                         self._mark(connection, rpc)
 

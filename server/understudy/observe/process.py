@@ -19,7 +19,7 @@ from understudy.ingest import Settings as Ingest
 from understudy.mirror import Engines, Ledger, Mirror
 from understudy.mirror import Settings as MirrorSettings
 from understudy.observe.envoy import Copies
-from understudy.observe.observer import Categorizer, Channel, Observer
+from understudy.observe.observer import HOUSEKEEPING_S, Categorizer, Channel, Observer
 from understudy.observe.publish import Publisher
 from understudy.observe.settings import Settings
 from understudy.pair import Leg
@@ -27,7 +27,6 @@ from understudy.v1 import pairs_pb2 as pb
 
 log = logging.getLogger(__name__)
 
-HOUSEKEEPING_S = 0.5
 HEAR_S = 5.0
 """How long relays wait for the controller's first word and the engines' answers to our question. They hold what they
 copy meanwhile: before that word the mirror is off, and what they held would be passed over."""

@@ -23,6 +23,8 @@ class Live:
     """Wall clock of the latest message in reply; 0 before the first."""
     in_flight: int
     """Calls open on the leg when it was sent."""
+    silent: int = 0
+    """Looks in a row, by an observer that was not behind, between which nothing of its reply came."""
     flight: Flight | None = None
     reader: Reader | None = None
 
@@ -121,6 +123,7 @@ class Rpc:
             return
         live = self._lives[key]
         live.heard_ns = message.ns
+        live.silent = 0
         if live.reader is not None and live.flight is not None and not live.flight.resolved:
             before = live.reader.size
             live.reader.feed(chunk, message.ns - live.sent_ns)
@@ -145,15 +148,17 @@ class Rpc:
             self._calls.end(key)
             self._end(key, event.ns, status=status, error=error, cancelled_by=by)
 
-    def quiet(self, before_ns: int) -> None:
-        """End the replies of an engine that never marks ends, when nothing was heard of them since."""
+    def quiet(self, looks: int) -> None:
+        """One more look: end the replies of an engine that never marks ends, silent for more than `looks`."""
         if self.arity is not Arity.MULTIPLEXED or self._home.marks_ends(self.opened.upstream):
             return
         for key in self._calls.open:
             live = self._lives[key]
-            if 0 < live.heard_ns < before_ns:
-                self._calls.end(key)
-                self._end(key, live.heard_ns)
+            if live.heard_ns:
+                live.silent += 1
+                if live.silent > looks:
+                    self._calls.end(key)
+                    self._end(key, live.heard_ns)
 
     def abandon(self, outcome: Outcome, reason: Reason) -> None:
         """It can no longer be followed."""
