@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 SERVICE = pb.DESCRIPTOR.services_by_name["ExternalProcessor"].full_name
 OURS = "x-understudy-leg"
 """On shadow calls: an engine's address that leads through Envoy would mirror the mirror."""
+SHADOW = "shadow"
+"""Why such a call is not observed."""
 UNROUTED = "unrouted"
 """Why a call is not observed whose cluster is neither engine's."""
 GRACE_S = 5.0
@@ -130,6 +132,7 @@ class Processor:
             self._sink.unobserved(Reason.PROTOCOL.value)
             return None
         if any(one.key == OURS for one in told.request_headers.headers.headers):
+            self._sink.unobserved(SHADOW)  # ours, by its own word: a caller that says so is counted too
             return None
         name = cluster(told)
         leg = self._legs.get(name)

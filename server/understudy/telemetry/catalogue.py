@@ -169,7 +169,7 @@ READ: tuple[Instrument, ...] = tuple(
             _C,
             ("reason",),
             "Streams or connections that could not be followed; [wire.md](wire.md) lists the reasons, and Envoy adds "
-            "`unrouted` (a cluster that is neither engine's).",
+            "`unrouted` (a cluster that is neither engine's) and `shadow` (a call that says it is ours).",
             _by("reason", lambda r: r.unobserved),
         ),
         (
