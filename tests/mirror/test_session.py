@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from understudy.mirror.client import INTERNAL, RESOURCE_EXHAUSTED, UNAVAILABLE, UNIMPLEMENTED, UNKNOWN, Status
-from understudy.mirror.session import GREETING, MAX_BLOCK_BYTES, Session, Stream, framed
+from understudy.mirror.session import GREETING, MAX_BLOCK_BYTES, Session, framed
+from understudy.mirror.stream import Stream
 from understudy.wire import frame as wire
 from understudy.wire.deflate import deflate
 

@@ -13,7 +13,8 @@ from typing import Final, cast
 
 from understudy.errors import traced
 from understudy.mirror.client import CANCELLED, UNAVAILABLE, Metadata, Status
-from understudy.mirror.session import Session, Stream
+from understudy.mirror.session import Session
+from understudy.mirror.stream import Stream
 from understudy.wire.deflate import deflate
 
 log = logging.getLogger(__name__)

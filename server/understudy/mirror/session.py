@@ -4,26 +4,17 @@ A client of its own, not the observer's parser turned round: that one believes b
 bounds what it holds, drops a peer that breaks the protocol, and never sends a request a second time.
 """
 
-from collections import deque
 from collections.abc import Callable
 from struct import Struct
 from typing import Final
-from urllib.parse import unquote
 
-from understudy.mirror.client import (
-    CANCELLED,
-    INTERNAL,
-    PERMISSION_DENIED,
-    RESOURCE_EXHAUSTED,
-    UNAUTHENTICATED,
-    UNAVAILABLE,
-    UNIMPLEMENTED,
-    UNKNOWN,
-    Status,
-)
+from understudy.mirror import ending
+from understudy.mirror.client import CANCELLED, INTERNAL, RESOURCE_EXHAUSTED, UNAVAILABLE, UNKNOWN, Status
+from understudy.mirror.ending import CALM, CANCEL
+from understudy.mirror.stream import Stream
 from understudy.wire import frame as h2
 from understudy.wire.deflate import EMPTY_TABLE
-from understudy.wire.events import Headers, Reason
+from understudy.wire.events import Headers
 from understudy.wire.frame import Frame, Splitter
 from understudy.wire.grpc import MessageSplitter
 from understudy.wire.inflate import Inflater, Loss
@@ -35,7 +26,6 @@ CONNECTION_WINDOW: Final = 16 * 1024 * 1024
 MAX_BLOCK_BYTES: Final = 256 * 1024
 """Encoded bytes of one header block, HEADERS and CONTINUATION together."""
 MAX_LIST: Final = 64 * 1024
-MAX_DETAILS: Final = 4096
 BURST_BYTES: Final = 1024 * 1024
 """DATA written before the caller is asked to look whether the peer still reads."""
 MAX_STREAM_ID: Final = h2.MAX_STREAM - 2
@@ -52,28 +42,8 @@ _FIXED: Final = {h2.RST_STREAM: 4, h2.PING: 8, h2.WINDOW_UPDATE: 4, h2.PRIORITY:
 
 _PROTOCOL_ERROR: Final = 1
 _FLOW_CONTROL_ERROR: Final = 3
-_REFUSED_STREAM: Final = 7
-_CANCEL: Final = 8
 _COMPRESSION_ERROR: Final = 9
-_ENHANCE_YOUR_CALM: Final = 11
 
-# A stream that ended without a gRPC status: what gRPC's documents make of it.
-_OF_RESET: Final = {
-    _REFUSED_STREAM: UNAVAILABLE,
-    _CANCEL: CANCELLED,
-    _ENHANCE_YOUR_CALM: RESOURCE_EXHAUSTED,
-    12: PERMISSION_DENIED,
-}
-_OF_HTTP: Final = {
-    b"400": INTERNAL,
-    b"401": UNAUTHENTICATED,
-    b"403": PERMISSION_DENIED,
-    b"404": UNIMPLEMENTED,
-    b"429": UNAVAILABLE,
-    b"502": UNAVAILABLE,
-    b"503": UNAVAILABLE,
-    b"504": UNAVAILABLE,
-}
 _HEADER: Final = Struct("!HBBBI")
 
 
@@ -101,64 +71,6 @@ GREETING: Final = (
     + framed(h2.WINDOW_UPDATE, 0, 0, (CONNECTION_WINDOW - _WINDOW).to_bytes(4, "big"))
 )
 """The first bytes of a connection."""
-
-
-class Stream:
-    """One call: its request until it is written, its reply until it is read."""
-
-    __slots__ = (
-        "block",
-        "body",
-        "id",
-        "messages",
-        "news",
-        "queued",
-        "responded",
-        "session",
-        "splitter",
-        "status",
-        "taken",
-        "window",
-    )
-
-    def __init__(self, block: bytes, body: bytes, max_message_bytes: int) -> None:
-        """`block` is the request's header block, `body` its framed message."""
-        self.block = block
-        self.body: memoryview | None = memoryview(body)
-        """What is still to be written; None once all is."""
-        self.id = 0
-        self.session: Session | None = None
-        """None before it is written and once it is over."""
-        self.messages: deque[bytes] = deque()
-        """Whole messages nobody has read yet."""
-        self.queued = 0
-        """Bytes of these."""
-        self.splitter = MessageSplitter(max_message_bytes)
-        self.status: Status | None = None
-        self.responded = False
-        self.window = 0
-        self.taken = 0
-        """Bytes of DATA that no WINDOW_UPDATE has given back."""
-        self.news: Callable[[], None] | None = None
-        """Called when there is something to read or the call is over."""
-
-    def over(self, status: Status) -> None:
-        """Nothing more will come; what came can still be read."""
-        if self.status is None:
-            self.status = status
-            self.body = None
-            if self.news is not None:
-                self.news()
-
-    def take(self) -> bytes | None:
-        """The next message, if there is one."""
-        if not self.messages:
-            return None
-        message = self.messages.popleft()
-        self.queued -= len(message)
-        if self.session is not None:
-            self.session.held -= len(message)
-        return message
 
 
 class Session:
@@ -272,7 +184,7 @@ class Session:
     def cancel(self, stream: Stream) -> None:
         """Tell the peer to stop; what was not read is let go."""
         if stream.id in self.streams:
-            self._end(stream, Status(CANCELLED, "cancelled"), reset=_CANCEL)
+            self._end(stream, Status(CANCELLED, "cancelled"), reset=CANCEL)
         self.held -= stream.queued
         stream.messages.clear()
         stream.queued = 0
@@ -326,10 +238,7 @@ class Session:
         elif kind == h2.RST_STREAM:
             stream = self.streams.get(number)
             if stream is not None:
-                code = int.from_bytes(payload, "big")
-                unsent = code == _REFUSED_STREAM and not stream.responded
-                text = f"the engine reset the stream ({code})"
-                self._end(stream, Status(_OF_RESET.get(code, INTERNAL), text, unsent=unsent))
+                self._end(stream, ending.reset(int.from_bytes(payload, "big"), stream.responded))
         elif kind == h2.GOAWAY:
             self._goaway(payload)
         elif kind in (h2.CONTINUATION, h2.PUSH_PROMISE):
@@ -361,10 +270,10 @@ class Session:
         self.held += arrived + splitter.buffered - before
         stream.messages += messages
         if splitter.problem is not None:
-            self._end(stream, _broken(splitter.problem), reset=_CANCEL)
+            self._end(stream, ending.broken(splitter.problem), reset=CANCEL)
         elif self.held > self._max_held:
             text = f"replies longer than {self._max_held} bytes together"
-            self._end(stream, Status(RESOURCE_EXHAUSTED, text), reset=_CANCEL)
+            self._end(stream, Status(RESOURCE_EXHAUSTED, text), reset=CANCEL)
         elif flags & h2.END_STREAM:
             self._end(stream, Status(UNKNOWN, "the stream ended without a gRPC status"))
         else:
@@ -397,7 +306,7 @@ class Session:
             return
         block += frame.payload
         if len(block) > MAX_BLOCK_BYTES:
-            self._fail(f"a header block above {MAX_BLOCK_BYTES} bytes", _ENHANCE_YOUR_CALM)
+            self._fail(f"a header block above {MAX_BLOCK_BYTES} bytes", CALM)
         elif frame.flags & h2.END_HEADERS:
             self._block = None
             self._fields(self._block_stream, bytes(block), self._block_ends)
@@ -411,10 +320,10 @@ class Session:
         if stream is None:
             return
         if isinstance(headers, Loss):
-            self._end(stream, Status(RESOURCE_EXHAUSTED, "metadata longer than we take"), reset=_CANCEL)
+            self._end(stream, Status(RESOURCE_EXHAUSTED, "metadata longer than we take"), reset=CANCEL)
         elif stream.responded:
             if ends:
-                self._end(stream, _said(headers))
+                self._end(stream, ending.said(headers))
             else:
                 self._end(stream, Status(INTERNAL, "trailers that do not end"), reset=_PROTOCOL_ERROR)
         else:
@@ -424,17 +333,17 @@ class Session:
         fields = dict(headers)
         http = fields.get(b":status", b"")
         if ends:
-            self._end(stream, _said(headers, http))
+            self._end(stream, ending.said(headers, http))
         elif len(http) == 3 and http[:1] == b"1":
             return  # another response follows
         elif http != b"200":
-            self._end(stream, _of_http(http), reset=_CANCEL)
+            self._end(stream, ending.of_http(http), reset=CANCEL)
         elif not fields.get(b"content-type", b"").startswith(b"application/grpc"):
-            text = f"content-type {_plain(fields.get(b'content-type', b''))!r} is not gRPC"
-            self._end(stream, Status(UNKNOWN, text), reset=_CANCEL)
+            text = f"content-type {ending.plain(fields.get(b'content-type', b''))!r} is not gRPC"
+            self._end(stream, Status(UNKNOWN, text), reset=CANCEL)
         else:
             stream.responded = True
-            stream.splitter.encoding = _plain(fields.get(b"grpc-encoding", b"identity"))
+            stream.splitter.encoding = ending.plain(fields.get(b"grpc-encoding", b"identity"))
 
     def _peer_settings(self, flags: int, number: int, payload: bytes) -> None:
         if number or len(payload) % 6 or len(payload) > 6 * _MAX_SETTINGS or (flags & h2.ACK and payload):
@@ -495,7 +404,7 @@ class Session:
         del self.streams[stream.id]
         self._unsent.pop(stream.id, None)
         if (reset is not None or stream.body is not None) and not self.over:
-            code = _CANCEL if reset is None else reset
+            code = CANCEL if reset is None else reset
             self._write(framed(h2.RST_STREAM, 0, stream.id, code.to_bytes(4, "big")))
         unfinished = stream.splitter.buffered
         if unfinished:
@@ -509,35 +418,3 @@ class Session:
         """The peer broke the protocol: say so and be over."""
         self._write(framed(h2.GOAWAY, 0, 0, bytes(4) + code.to_bytes(4, "big")))
         self.lost(why)
-
-
-def _broken(problem: Reason) -> Status:
-    match problem:
-        case Reason.OVERSIZE:
-            return Status(RESOURCE_EXHAUSTED, "a message longer than mirror.reply_bytes allows")
-        case Reason.COMPRESSION:
-            return Status(INTERNAL, "a message compressed in a way nobody asked for, or broken")
-        case _:
-            return Status(INTERNAL, "the reply is not framed as gRPC")
-
-
-def _said(headers: Headers, http: bytes = b"200") -> Status:
-    """What trailers, or a response of nothing else, say."""
-    fields = dict(headers)
-    code = fields.get(b"grpc-status")
-    if code is None:
-        return Status(UNKNOWN, "the stream ended without a gRPC status") if http == b"200" else _of_http(http)
-    number = int(code) if code.isdigit() and len(code) <= 2 else -1
-    if not 0 <= number <= UNAUTHENTICATED:
-        return Status(UNKNOWN, f"grpc-status {_plain(code)!r}")
-    details = fields.get(b"grpc-message", b"")[:MAX_DETAILS]
-    text = unquote(_plain(details)) if b"%" in details else details.decode(errors="replace")
-    return Status(number, text)
-
-
-def _of_http(http: bytes) -> Status:
-    return Status(_OF_HTTP.get(http, UNKNOWN), f"HTTP status {_plain(http)!r} instead of gRPC")
-
-
-def _plain(value: bytes) -> str:
-    return value[:MAX_DETAILS].decode("ascii", "replace")

@@ -1,0 +1,69 @@
+"""One call of the raw shadow client."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from understudy.mirror.client import Status
+from understudy.wire.grpc import MessageSplitter
+
+if TYPE_CHECKING:
+    from understudy.mirror.session import Session
+
+
+class Stream:
+    """One call: its request until it is written, its reply until it is read."""
+
+    __slots__ = (
+        "block",
+        "body",
+        "id",
+        "messages",
+        "news",
+        "queued",
+        "responded",
+        "session",
+        "splitter",
+        "status",
+        "taken",
+        "window",
+    )
+
+    def __init__(self, block: bytes, body: bytes, max_message_bytes: int) -> None:
+        """`block` is the request's header block, `body` its framed message."""
+        self.block = block
+        self.body: memoryview | None = memoryview(body)
+        """What is still to be written; None once all is."""
+        self.id = 0
+        self.session: Session | None = None
+        """None before it is written and once it is over."""
+        self.messages: deque[bytes] = deque()
+        """Whole messages nobody has read yet."""
+        self.queued = 0
+        """Bytes of these."""
+        self.splitter = MessageSplitter(max_message_bytes)
+        self.status: Status | None = None
+        self.responded = False
+        self.window = 0
+        self.taken = 0
+        """Bytes of DATA that no WINDOW_UPDATE has given back."""
+        self.news: Callable[[], None] | None = None
+        """Called when there is something to read or the call is over."""
+
+    def over(self, status: Status) -> None:
+        """Nothing more will come; what came can still be read."""
+        if self.status is None:
+            self.status = status
+            self.body = None
+            if self.news is not None:
+                self.news()
+
+    def take(self) -> bytes | None:
+        """The next message, if there is one."""
+        if not self.messages:
+            return None
+        message = self.messages.popleft()
+        self.queued -= len(message)
+        if self.session is not None:
+            self.session.held -= len(message)
+        return message
