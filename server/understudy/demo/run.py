@@ -19,6 +19,7 @@ from understudy.demo.summary import CERTIFIED, summarise, targets
 from understudy.demo.truth import aliases, slices
 from understudy.drift.tolerance import Tolerances
 from understudy.engine.manifest import fingerprint
+from understudy.engine.serve import installed
 from understudy.errors import ConfigError, UnderstudyError
 from understudy.service.lines import ask
 
@@ -52,16 +53,13 @@ def run(
     Raises:
         UnderstudyError: it could not be played.
     """
-    if primary not in ("baseline", "candidate"):
-        raise ConfigError(f"demo: --primary {primary!r}: say baseline or candidate")
-    if quantization == "none":
-        raise ConfigError(
-            "demo: --quantization none would compare the engine with itself: say int3, int8, ..."
-        )
+    _checked(quantization, primary, pairs)
     _emptied(out)
     console = Console(stderr=as_json)
     try:
-        summary = asyncio.run(_play(quantization, primary, pairs or PAIRS, seed, out, console, full))
+        summary = asyncio.run(
+            _play(quantization, primary, PAIRS if pairs is None else pairs, seed, out, console, full)
+        )
     except (KeyboardInterrupt, asyncio.CancelledError):
         console.print("demo: interrupted; what it had is in", out)
         return 130
@@ -73,6 +71,29 @@ def run(
             f"[red]missed[/] {target['id']}: {target['what']}: {target['value']} (target {target['target']})"
         )
     return 1 if strict and missed else 0
+
+
+def _checked(quantization: str, primary: str, pairs: int | None) -> None:
+    """Everything that can be wrong with the options, before an earlier demo's results are cleared for this one.
+
+    Raises:
+        ConfigError: an option is wrong.
+        EngineError: the engine's packages are not installed.
+    """
+    if primary not in ("baseline", "candidate"):
+        raise ConfigError(f"demo: --primary {primary!r}: say baseline or candidate")
+    if pairs is not None and pairs < 1:
+        raise ConfigError(f"demo: --pairs {pairs}: say 1 or more, or leave it out for {PAIRS}")
+    installed()
+    from understudy.engine.quantize import Method
+
+    methods = [str(method) for method in Method if method is not Method.NONE]
+    if quantization == Method.NONE:
+        raise ConfigError(
+            f"demo: --quantization none would compare the engine with itself: say {', '.join(methods)}"
+        )
+    if quantization not in methods:
+        raise ConfigError(f"demo: --quantization {quantization}: is unknown: say {', '.join(methods)}")
 
 
 def _emptied(out: Path) -> None:

@@ -12,6 +12,23 @@ from understudy.errors import ConfigError, EngineError
 WEIGHTS = Path(__file__).parent / "weights"
 
 
+def installed() -> None:
+    """See that the embedded engine can run here.
+
+    Raises:
+        EngineError: A package of it is missing; with what to install.
+    """
+    try:
+        import safetensors  # noqa: F401
+        import tokenizers  # noqa: F401
+        import torch  # noqa: F401
+        import tritonclient.grpc  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise EngineError(
+            f"the embedded engine needs {error.name}: pip install 'understudy[engine]'"
+        ) from None
+
+
 def run(
     quantization: str,
     group_size: int | None,
@@ -41,15 +58,8 @@ def run(
         raise ConfigError(f"--threads {threads} and --max-batch {max_batch} must be at least 1")
     if not (listen.startswith("unix:") or listen.rpartition(":")[2].isdigit()):
         raise ConfigError(f"--listen {listen!r} is no address: use host:port or unix:PATH")
-    try:
-        import safetensors  # noqa: F401
-        import tokenizers  # noqa: F401
-        import torch
-        import tritonclient.grpc  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise EngineError(
-            f"the embedded engine needs {error.name}: pip install 'understudy[engine]'"
-        ) from None
+    installed()
+    import torch
 
     from understudy.engine.batch import Batcher
     from understudy.engine.kserve import Server
