@@ -172,6 +172,18 @@ def test_few_clusters_block_a_rollback_by_name() -> None:
     assert (cell(drift).tier, cell(drift).reason) == (Tier.PAGE, Why.BLOCKED_CLUSTERS)
 
 
+def test_a_slice_met_in_a_large_tick_counts_its_clusters_from_the_next_and_can_be_rolled_back() -> None:
+    # The first tick is not counted, however many clusters it brings: they must not use up the minimum.
+    drift = started(tolerances(minimum_clusters=30), slices=("all",))
+    rng = np.random.default_rng(8)
+    drive(drift, votes(differences(rng, 50, 0.9), per_tick=50))
+    drive(drift, votes(differences(rng, 10, 0.9), first=1, prefix="next"))
+    assert (cell(drift).votes, cell(drift).clusters) == (10, 10)
+    changes = drive(drift, votes(differences(rng, 200, 0.9), per_tick=50, first=2, prefix="last"))
+    assert cell(drift).clusters == 30
+    assert any(change.verdict.tier is Tier.ROLLBACK for change in changes)
+
+
 def test_small_harms_everywhere_add_up() -> None:
     rng = np.random.default_rng(9)
     slices = [f"s{i}" for i in range(60)]

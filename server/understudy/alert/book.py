@@ -256,7 +256,7 @@ def _breach(verdict: Verdict, tier: Tier, cell: Mapping[str, str]) -> _Said:
         f"{verdict.slice}: {verdict.metric} is worse on the candidate"
         + (" and nears its tolerance" if tier is Tier.WARN else " than tolerated"),
         f"effect {verdict.effect:+.3f} [{verdict.low:+.3f}, {verdict.high:+.3f}] against a tolerance of "
-        f"{verdict.tau:g}{half}, {verdict.votes} votes from {verdict.clusters} clusters or more, "
+        f"{verdict.tau:g}{half}, {verdict.votes} votes from at least {verdict.clusters} clusters, "
         f"severity {verdict.severity}, coverage {verdict.coverage:.1%} ({verdict.reason})",
     )
     numbers = {

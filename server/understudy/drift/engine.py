@@ -239,6 +239,8 @@ class Drift:
         self._control.declare([name for name in room if _same(name[0])][: self.tolerances.maximum_cells])
         for name in room:
             self._lanes.setdefault(name[0], tick)
+            # Its votes so far were not counted, so neither are their clusters: they may come again.
+            self._booth.newcomers.pop(name, None)
 
     def _bound_lanes(self) -> list[Change]:
         """Close the lanes silent longest beyond the limit."""
