@@ -112,7 +112,8 @@ class Settings:
     watermark_age_s: float = 600.0
     """Oldest unresolved request with which evidence still counts as current, seconds."""
     unreachable_s: float = 10.0
-    """A serving candidate that answers no connection for this long is rolled back, seconds; 0 = never for that."""
+    """A serving candidate that answers no connection, and from which no caller gets anything, for this long is rolled
+    back, seconds; 0 = never for that."""
 
     def __post_init__(self) -> None:
         """Refuse limits that would make every or no breach a rollback."""

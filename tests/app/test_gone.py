@@ -25,6 +25,11 @@ async def test_callers_of_a_candidate_that_dies_are_back_at_the_baseline_in_seco
         assert status["signal"]["reason"] == "candidate_unreachable"
         (alert,) = [a for a in status["alerts"] if a["name"] == "PrimaryUnreachable"]
         assert alert["labels"]["leg"] == "candidate" and alert["annotations"]["runbook"]
+        # What was said of the candidate as primary ends with the switch, long before alert.clear_s.
+        await deployment.until(
+            lambda s: all(a["state"] != "firing" for a in s["alerts"] if a["name"] == "PrimaryUnreachable"),
+            timeout_s=5,
+        )
         asked = prompts(4)
         assert await call(port, asked) == [good(prompt) for prompt in asked]
         await deployment.until(lambda s: bool(s["ready"]["ok"]) and s["relay"]["primary"] == "baseline")
@@ -54,3 +59,21 @@ async def test_while_the_baseline_is_dead_too_nobody_is_moved_and_the_blocker_is
         assert status["primary"] == "candidate" and status["latch"] is None
         await baseline.start(baseline.address)
         await deployment.until(lambda s: s["primary"] == "baseline")
+
+
+async def test_a_shadow_candidate_that_dies_is_told_of_before_callers_ask() -> None:
+    baseline, candidate = Engine("baseline", good), Engine("candidate", good)
+    async with deployed(baseline, candidate, primary="baseline") as (deployment, port):
+        address = candidate.address
+        await candidate.stop()
+        status = await deployment.until(
+            lambda s: any(a["name"] == "CandidateUnreachable" and a["state"] == "firing" for a in s["alerts"])
+        )
+        assert status["ready"]["ok"] and status["primary"] == "baseline"
+        assert await call(port, ["served all the same"]) == [good("served all the same")]
+        await candidate.start(address)
+        await deployment.until(
+            lambda s: all(
+                a["state"] == "resolved" for a in s["alerts"] if a["name"] == "CandidateUnreachable"
+            )
+        )

@@ -141,7 +141,7 @@ async def test_a_candidate_that_is_gone_is_rolled_back_once_the_baseline_answers
     server = await listen(tmp_path / "relay.sock", relay.obey)
     pilot = a_pilot(tmp_path)
     pilot.primary = Leg.CANDIDATE
-    signal = await pilot.consider([], [], None, None, silent_s=12.0)
+    signal = await pilot.consider([], [], None, None, silent_s=lambda: 12.0)
     assert signal is not None and signal.reason is Why.BLOCKED
     assert pilot.blocked() == ("target_dead",) and pilot.primary.value == "candidate"
 
@@ -150,7 +150,7 @@ async def test_a_candidate_that_is_gone_is_rolled_back_once_the_baseline_answers
 
     monkeypatch.setattr(Pilot, "look_at_baseline", answers)
     pilot.looked_ns = None
-    signal = await pilot.consider([], ["fingerprint"], None, None, silent_s=13.0)
+    signal = await pilot.consider([], ["fingerprint"], None, None, silent_s=lambda: 13.0)
     assert signal is not None and (signal.action, signal.reason) == (
         Action.ROLLBACK,
         Why.CANDIDATE_UNREACHABLE,
@@ -159,3 +159,18 @@ async def test_a_candidate_that_is_gone_is_rolled_back_once_the_baseline_answers
     held = pilot.held()
     assert held is not None and held.alerts == ("fingerprint",) and "no connection for 13 s" in held.reason
     server.close()
+
+
+async def test_a_candidate_that_answers_again_while_the_baseline_is_asked_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pilot, silence = a_pilot(tmp_path), [12.0]
+    pilot.primary = Leg.CANDIDATE
+
+    async def slowly(self: Pilot) -> None:
+        self.probed_ns = self.clock()
+        silence[0] = 0.0
+
+    monkeypatch.setattr(Pilot, "look_at_baseline", slowly)
+    assert await pilot.consider([], [], None, None, lambda: silence[0]) is None
+    assert pilot.primary is Leg.CANDIDATE and pilot.held() is None

@@ -136,6 +136,10 @@ class AlertBook:
     def _judge(self, rule: Rule, findings: list[Finding], now_ns: int) -> None:
         active: set[str] = set()
         for finding in findings:
+            if finding.moot:
+                over = self._entries.get(fingerprint(_labels(rule.name, rule.severity, finding.labels)))
+                if over is not None:
+                    self._resolve(over, Resolution.CONDITION_CLEARED, now_ns)
             if finding.active:
                 labels = _labels(rule.name, rule.severity, finding.labels)
                 active.add(fingerprint(labels))

@@ -54,6 +54,9 @@ class Health:
     primary_silent_s: float | None = None
     """How long it has answered no connection; 0: it answers; None: not known."""
     primary_error: str = ""
+    shadow_silent_s: float | None = None
+    """The same for the other one, which rehearses."""
+    shadow_error: str = ""
     capture_running: bool | None = None
     """None when no capture is configured."""
     capture_error: str = ""
@@ -106,6 +109,8 @@ class Finding:
     description: str = ""
     labels: dict[str, str] = field(default_factory=dict)
     """Beyond alertname and severity."""
+    moot: bool = False
+    """What was said with these labels is about what no longer is: it ends now, without waiting to be sure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +236,23 @@ def _primary(health: Health, memory: Memory, limits: Limits, now_ns: int) -> Ite
         f"{': ' + health.primary_error if health.primary_error else ''}",
         {"leg": health.primary},
     )
+    for leg in ("baseline", "candidate"):
+        if health.primary and leg != health.primary:
+            yield Finding(False, labels={"leg": leg}, moot=True)
+
+
+def _candidate(health: Health, memory: Memory, limits: Limits, now_ns: int) -> Iterator[Finding]:
+    if health.primary == "candidate":
+        yield Finding(False, moot=True)  # then PrimaryUnreachable says it
+        return
+    silent = health.shadow_silent_s
+    yield Finding(
+        None if silent is None else silent > 0,
+        "the candidate does not answer",
+        f"no answer for {silent or 0:.0f} s; the baseline serves, so callers are fine, but each request that is "
+        "mirrored meanwhile counts as a failure of the candidate"
+        f"{': ' + health.shadow_error if health.shadow_error else ''}",
+    )
 
 
 def _capture(health: Health, memory: Memory, limits: Limits, now_ns: int) -> Iterator[Finding]:
@@ -283,6 +305,8 @@ RULES: tuple[Rule, ...] = (
     Rule(Name.BASELINE_UNREACHABLE, Severity.CRITICAL, 15, _baseline),
     # Before the rollback that follows when it is the candidate (rollback.unreachable_s).
     Rule(Name.PRIMARY_UNREACHABLE, Severity.CRITICAL, 5, _primary),
+    # No caller feels it, but the evidence it makes ends in a Breach: its cause is to be known first.
+    Rule(Name.CANDIDATE_UNREACHABLE, Severity.WARNING, 5, _candidate),
     Rule(Name.CAPTURE_STOPPED, Severity.WARNING, 15, _capture),
     Rule(Name.ROLLBACK_BLOCKED, Severity.CRITICAL, 10, _blocked),
     Rule(Name.ACCOUNTING_BROKEN, Severity.WARNING, 15, _accounting),

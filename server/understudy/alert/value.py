@@ -20,6 +20,8 @@ class Name(StrEnum):
     BASELINE_UNREACHABLE = "BaselineUnreachable"
     PRIMARY_UNREACHABLE = "PrimaryUnreachable"
     """Whoever serves the callers is not there: they get errors now."""
+    CANDIDATE_UNREACHABLE = "CandidateUnreachable"
+    """The candidate rehearses and is not there: every pair counts as its failure."""
     CAPTURE_STOPPED = "CaptureStopped"
     ROLLBACK_BLOCKED = "RollbackBlocked"
     ACCOUNTING_BROKEN = "AccountingBroken"

@@ -127,6 +127,9 @@ class Controller:
         for output in pair.legs():
             if output.last_ns is not None:
                 self.prometheus.telemetry.observe_leg(output.leg.value, output.last_ns / 1e9)
+                if output.live and not output.failed:
+                    ago_ns = time.time_ns() - pair.admitted_ns - output.last_ns
+                    self.watch.pulse.heard(output.leg, max(0, ago_ns) / 1e9)
         self.aliases.see(pair)
         self.keeper.keep(pair, scores)
 
@@ -146,6 +149,7 @@ class Controller:
                 self.watch.compat_job(),
                 self.watch.engines_job(),
                 self.watch.pulse.job(),
+                self.watch.shadow.job(),
             )
             tasks += [group.create_task(job) for job in jobs]
             server, health = await self._serve()
@@ -263,7 +267,7 @@ class Controller:
                 firing,
                 False if faulty else None,
                 self._watermark_age(now),
-                self.watch.pulse.silent_s,
+                lambda: self.watch.pulse.silent_s,
             )
         if told is not None:
             self.signal = told
@@ -309,6 +313,7 @@ class Controller:
             watermark_age_s=self._watermark_age(now),
             baseline_error=self.watch.baseline_error,
             pulse=self.watch.pulse,
+            shadow=self.watch.shadow,
             capture_error=self.keeper.error,
             blocked=self.pilot.blocked(),
             allow_equal=self.config.engines.allow_equal,

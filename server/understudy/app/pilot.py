@@ -88,9 +88,13 @@ class Pilot:
         alerts: Sequence[str],
         healthy: bool | None,
         watermark_age_s: float | None,
-        silent_s: float | None = None,
+        silent_s: Callable[[], float | None] = lambda: None,
     ) -> Signal | None:
-        """Decide on the newest facts and carry a rollback out; return the signal when the decision is new."""
+        """Decide on the newest facts and carry a rollback out; return the signal when the decision is new.
+
+        `silent_s` tells how long the primary has not answered, and is asked again after the baseline was: it may
+        have answered meanwhile.
+        """
         facts = Facts(
             primary=self.at_stake,
             candidate=self.roster[Leg.CANDIDATE].fingerprint,
@@ -98,8 +102,7 @@ class Pilot:
             control=self.config.mirror.control_share > 0,
             aa_healthy=healthy,
             watermark_age_s=watermark_age_s,
-            # Silence is the primary's; whether an engine that has a mere share is there, its callers' errors tell.
-            silent_s=silent_s if self.primary is Leg.CANDIDATE else None,
+            silent_s=self._silence(silent_s),
         )
         sure = any(v.state is State.BREACH and v.tier is Tier.ROLLBACK for v in verdicts)
         due = sure or rollback.gone(facts, self.config.rollback)
@@ -108,6 +111,7 @@ class Pilot:
         facts = replace(
             facts,
             primary=self.at_stake,
+            silent_s=self._silence(silent_s),
             target=self.roster[Leg.BASELINE].fingerprint,
             probed_ns=self.probed_ns,
             in_progress=self.in_progress,
@@ -140,6 +144,10 @@ class Pilot:
             return None
         target = self.roster[Leg.BASELINE].fingerprint if decision.action is Action.ROLLBACK else ""
         return Signal(decision.action, decision.reason, tuple(alerts), now, target, decision.detail)
+
+    def _silence(self, silent_s: Callable[[], float | None]) -> float | None:
+        """Silence is the primary's; whether an engine that has a mere share is there, its callers' errors tell."""
+        return silent_s() if self.primary is Leg.CANDIDATE else None
 
     def _recorded(self) -> str:
         """The recorded baseline's fingerprint; a record that cannot be read blocks a rollback by name."""

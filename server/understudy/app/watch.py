@@ -52,6 +52,14 @@ class Watch:
             lambda: (pilot.primary, named[pilot.primary].where),
             ask=lambda _where: roster.reached(named[pilot.primary]),
         )
+        self.shadow = Pulse(
+            lambda: (_other(pilot.primary), named[_other(pilot.primary)].where),
+            ask=lambda _where: roster.reached(named[_other(pilot.primary)]),
+            role="shadow",
+            effect="each request counts as its failure",
+        )
+        self._flow: tuple[Leg, int, int] | None = None
+        """Who served at the relay's last status, bytes from engines, and callers turned away for want of it."""
         self.relay: Mapping[str, Any] = {}
         """The relay's own status; empty when it does not answer."""
         self.compat: Mapping[str, Any] = {}
@@ -75,8 +83,21 @@ class Watch:
                         raise
                 else:
                     answered = clock()
+                    self._hear()
                     await self._agree(self.relay["primary"])
             await asyncio.sleep(RELAY_S)
+
+    def _hear(self) -> None:
+        """Take the relay's word on the primary: what came from it, and whom it could not be reached for."""
+        relay, leg = self.relay, self._pilot.primary
+        now = (leg, int(relay.get("server_bytes", 0)), int(relay.get("unreached", {}).get(leg.value, 0)))
+        before, self._flow = self._flow, now
+        if before is None or before[0] is not leg or relay["primary"] != leg.value:
+            return
+        if now[2] > before[2]:
+            self.pulse.refused(leg)
+        elif now[1] > before[1]:
+            self.pulse.heard(leg)
 
     async def compat_job(self) -> None:
         """The same for the compat listener, where there is one."""
@@ -153,3 +174,8 @@ class Watch:
                 f"the primary ({self.pulse.leg}) has not answered for {silent:.0f} s: {self.pulse.error}",
             )
         return True, f"serving from {self._pilot.primary}"
+
+
+def _other(leg: Leg) -> Leg:
+    """Who rehearses while this one serves."""
+    return Leg.CANDIDATE if leg is Leg.BASELINE else Leg.BASELINE

@@ -5,6 +5,8 @@ Loads neither torch nor a client library: the few messages read here are picked 
 
 import asyncio
 import hashlib
+import os
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,7 +20,8 @@ from understudy.engine import manifest as manifests
 from understudy.engine.manifest import PARAMETER, UNKNOWN, Field, Source
 from understudy.errors import ConfigError, EngineError
 from understudy.pair import Sampling
-from understudy.tls import Upstream, named, pems
+from understudy.tls import Upstream, calling, named, pems
+from understudy.wire.frame import HEADER_BYTES, PREFACE, SETTINGS
 
 OPTIONS = (("grpc.max_receive_message_length", 64 << 20), ("grpc.max_send_message_length", 64 << 20))
 PASSING = (
@@ -30,6 +33,11 @@ PASSING = (
 
 NO_HTTP2 = ("Failed parsing HTTP/2", "http1.x server")
 """In gRPC's words for a peer that answers, but not in HTTP/2; the status is UNAVAILABLE as if nobody were there."""
+
+NO_CONNECTION = "failed to connect"
+"""In gRPC's words, lower case, for a peer that never spoke; what follows the last colon is why."""
+
+MEND_PORT = "is it the port for HTTP? Triton's for gRPC is 8001"
 
 PROMPT = "What is 2 plus 2?"
 """A question of a few tokens; any text in reply will do."""
@@ -134,19 +142,45 @@ async def probe(address: str, model: str, *, timeout_s: float = 5.0, tls: Upstre
 
 
 async def reach(address: str, *, timeout_s: float = 5.0, tls: Upstream | None = None) -> None:
-    """Open a connection of its own to an engine and have it answer anything at all, as a new caller's would.
+    """Open a connection of its own to an engine and hear it speak HTTP/2, as a new caller's client would.
 
-    It costs the engine no inference, and says nothing about how well it answers one.
+    No RPC: how ServerLive is answered, or how fast, tells of the engine's state and not of whether it is there.
+    Its SETTINGS frame comes first on any connection (RFC 9113 section 3.4), from the process itself: a kernel
+    that accepts for one that hangs does not send it.
 
     Raises:
-        EngineError: nobody is there, or who is there does not answer.
+        EngineError: nobody is there, or who is there does not speak HTTP/2 in time.
+        ConfigError: a file of its TLS cannot be used.
     """
-    async with _channel(address, tls) as channel, _mapped(address, timeout_s):
-        try:
-            await _call(channel, "ServerLive", b"")
-        except grpc.aio.AioRpcError as error:
-            if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
-                raise  # an error of any other kind is an answer
+    context = None if tls is None else await asyncio.to_thread(calling, tls)
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    name = (tls.server_name or host) if tls is not None else None
+    try:
+        async with asyncio.timeout(timeout_s):
+            if address.startswith("unix:"):
+                reader, writer = await asyncio.open_unix_connection(
+                    address.removeprefix("unix:"), ssl=context, server_hostname=name
+                )
+            else:
+                reader, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname=name)
+            try:
+                writer.write(PREFACE + bytes((0, 0, 0, SETTINGS, 0, 0, 0, 0, 0)))
+                head = await reader.readexactly(HEADER_BYTES)
+            finally:
+                writer.close()
+    except TimeoutError:
+        raise EngineError(f"no answer from {address} within {timeout_s:g} s", passing=True) from None
+    except asyncio.IncompleteReadError:
+        raise EngineError(
+            f"{address} accepts connections and closes them without a word", passing=True
+        ) from None
+    except OSError as error:
+        refused = isinstance(error, ConnectionRefusedError) or "refused" in str(error)
+        why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+        raise EngineError(_absent(address, "Connection refused" if refused else why), passing=True) from None
+    if head[3] != SETTINGS:
+        raise EngineError(f"{address} does not speak gRPC: {MEND_PORT}")
 
 
 async def ready(address: str, *, timeout_s: float = 2.0) -> bool:
@@ -183,13 +217,21 @@ async def _mapped(address: str, timeout_s: float) -> AsyncIterator[None]:
     except grpc.aio.AioRpcError as error:
         detail = (error.details() or "").splitlines()
         if any(sign in "".join(detail) for sign in NO_HTTP2):
-            raise EngineError(
-                f"{address} does not speak gRPC: is it the port for HTTP? Triton's for gRPC is 8001"
-            ) from None
+            raise EngineError(f"{address} does not speak gRPC: {MEND_PORT}") from None
+        if detail and NO_CONNECTION in detail[0].lower():
+            why = detail[0].rpartition(": ")[2]
+            raise EngineError(_absent(address, re.sub(r" \(\d+\)$", "", why)), passing=True) from None
         raise EngineError(
             f"{address} answered {error.code().name}{': ' + detail[0] if detail else ''}",
             passing=error.code() in PASSING,
         ) from None
+
+
+def _absent(address: str, why: str) -> str:
+    """That no connection came about; `why` in the system's or gRPC's words."""
+    if why == "Connection refused":
+        return f"nobody listens on {address}: connection refused"
+    return f"{address} cannot be reached: {why}"
 
 
 def _same(data: bytes) -> bytes:
