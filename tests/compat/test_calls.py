@@ -1,6 +1,7 @@
 """What callers get through the terminating path is what the engine said; what the observer hears is the call."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from understudy.demo.stage import free_port
 from understudy.exchange import Opened, Side, Unobserved
 
 from tests.compat.stage import ODD, staged, until
+from tests.conformance.clients import write
 
 HERE = Settings(listen="127.0.0.1:0")
 
@@ -84,6 +86,29 @@ async def test_an_unknown_method_is_the_engines_to_refuse() -> None:
         expected = await outcome(direct, "/no.Such/Method")
         assert await outcome(stage.channel, "/no.Such/Method") == expected
         assert expected[1] is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_an_engine_that_ends_a_call_while_it_is_asked_is_heard_to_the_end() -> None:
+    async with staged() as stage:
+        asked = b"x" * 100_000  # more than a stream's window: the last of them wait for the engine
+        for _ in range(20):
+            call = stage.channel.stream_stream("/t.T/fail", None, None)(
+                metadata=(("code", "NOT_FOUND"), ("messages", "3"))
+            )
+
+            async def ask(call: Any = call) -> None:
+                with suppress(grpc.RpcError, asyncio.InvalidStateError, grpc.aio.InternalError):
+                    while True:
+                        await write(call, asked)
+
+            asking, heard = asyncio.ensure_future(ask()), []
+            with suppress(grpc.RpcError):
+                while (message := await call.read()) is not grpc.aio.EOF:  # type: ignore[attr-defined]
+                    heard.append(message)
+            assert (heard, await call.code()) == ([b"part"] * 3, grpc.StatusCode.NOT_FOUND)
+            await asking
+        closed = await stage.ear.closed(20)
+        assert {event.status for event in closed} == {5}
 
 
 async def test_metadata_passes_both_ways_with_binary_and_repeated_keys() -> None:

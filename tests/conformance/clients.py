@@ -77,14 +77,15 @@ async def _aio(channel: Any, rpc: str, call: Call, begun: Begun) -> Transcript:
             ongoing = channel.stream_stream(call.path)(**how)
 
     async def ask() -> None:
-        with suppress(grpc.aio.AioRpcError, asyncio.CancelledError, asyncio.InvalidStateError):
+        over = grpc.aio.AioRpcError, grpc.aio.InternalError, asyncio.CancelledError, asyncio.InvalidStateError
+        with suppress(*over):
             if call.first:
                 await ongoing.initial_metadata()
             for index, message in enumerate(call.messages):
                 if index and call.lockstep:
                     await came.wait()
                     came.clear()
-                await ongoing.write(message)
+                await write(ongoing, message)
             if call.cancel_after is None and not call.holds:
                 await ongoing.done_writing()
 
@@ -115,6 +116,12 @@ async def _aio(channel: Any, rpc: str, call: Call, begun: Begun) -> Transcript:
         None if call.details is None else await ongoing.details() or "",
         tuple(await ongoing.trailing_metadata() or ()),
     )
+
+
+async def write(call: Any, message: bytes) -> None:
+    """`call.write`, but for what that does when the server ends the call meanwhile: it forgets what the server said."""
+    await call.wait_for_connection()
+    await call._cython_call.send_serialized_message(message)
 
 
 async def sync(address: str, calls: Sequence[tuple[str, Call]], begun: Begun) -> list[Transcript]:

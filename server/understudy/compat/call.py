@@ -119,7 +119,10 @@ class Upstream:
         """Pass a message on; False when the call is over already."""
         self._copy.asked(message)
         try:
-            await self._call.write(message)
+            await self._call.wait_for_connection()
+            # What `write` does, without its answer to an engine that ends the call meanwhile: there `write` puts
+            # INTERNAL in the place of the engine's status, and replies that were under way are lost.
+            await self._call._cython_call.send_serialized_message(message)
         except (grpc.RpcError, asyncio.InvalidStateError, grpc.aio.UsageError, grpc.aio.InternalError):
             return False
         return True
