@@ -288,8 +288,11 @@ async def test_garbage_at_the_port_and_at_the_sockets_hurts_nobody() -> None:
 
 async def test_a_caller_that_cancels_leaves_an_account_that_balances() -> None:
     baseline, candidate = Engine("baseline", good), Engine("candidate", good)
-    baseline.pause_s = 1.0
-    async with deployed(baseline, candidate, primary="baseline") as (deployment, port):
+    async with deployed(baseline, candidate, primary="baseline", mirror="self_test = false") as (
+        deployment,
+        port,
+    ):
+        baseline.pause_s = 1.0
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
             raw = CODEC.encode(
                 model="m", id="1", prompt="long", sampling=Sampling(max_tokens=5), stream=False

@@ -165,14 +165,13 @@ def many_headers(client: Client) -> bytes:
 
 NOISE = random.Random(5).randbytes(64 * 1024)
 
-RAW: dict[str, tuple[bytes, str]] = {
-    "garbage": (NOISE, "opaque"),
-    "http1": (b"GET /v2/health/ready HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "opaque"),
-    "tls": (hello(), "opaque"),
-    "garbage_after_the_preface": (raw.PREFACE + NOISE, "opaque"),
-    "preface_cut_off": (raw.PREFACE[:20] + b"XX\r\n\r\n", "opaque"),
+RAW: dict[str, bytes] = {
+    "garbage": NOISE,
+    "http1": b"GET /v2/health/ready HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+    "garbage_after_the_preface": raw.PREFACE + NOISE,
+    "preface_cut_off": raw.PREFACE[:20] + b"XX\r\n\r\n",
 }
-"""Bytes from the connection's start -> what counts it: the relay's `opaque`, or the observer's reason."""
+"""Bytes from the connection's start."""
 
 FRAMES: dict[str, tuple[Callable[[Client], bytes], str]] = {
     "hpack_bomb": (bomb, "oversize"),
@@ -249,10 +248,20 @@ def alike(here: Any, there: Any) -> bool:
 
 @pytest.mark.parametrize("name", RAW)
 async def test_what_is_no_http2_is_passed_to_the_engine_and_counted(stage: Stage, name: str) -> None:
-    sent, counter = RAW[name]
-    before = (await stage.route.status())[counter]
-    assert await as_directly(stage, lambda _: sent, begin=False)
-    assert (await until(stage.route, lambda status: status[counter] > before))[counter] == before + 1
+    before = (await stage.route.status())["opaque"]
+    assert await as_directly(stage, lambda _: RAW[name], begin=False)
+    assert (await until(stage.route, lambda status: status["opaque"] > before))["opaque"] == before + 1
+    await stage.sound()
+
+
+async def test_tls_to_a_plain_port_is_refused_cleanly_and_counted_as_that(stage: Stage) -> None:
+    before = await stage.route.status()
+    assert await as_directly(stage, lambda _: hello(), begin=False)
+    after = await until(
+        stage.route, lambda status: status["handshake_failures"] != before["handshake_failures"]
+    )
+    assert after["handshake_failures"]["tls"] == before["handshake_failures"].get("tls", 0) + 1
+    assert after["opaque"] == before["opaque"], "the engine was not asked"
     await stage.sound()
 
 

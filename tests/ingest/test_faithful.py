@@ -117,7 +117,9 @@ async def test_a_client_that_leaves_censors_the_pair(tmp_path: Path) -> None:
         assert pair.baseline.last_ns is not None and pair.baseline.last_ns < 2e9, "not when Envoy let go"
 
 
-async def test_other_methods_and_our_own_shadow_calls_pass_unobserved(tmp_path: Path) -> None:
+async def test_other_methods_pass_and_our_own_shadow_calls_are_counted_and_not_mirrored(
+    tmp_path: Path,
+) -> None:
     async with staged(tmp_path) as stage:
         with pytest.raises(grpc.aio.AioRpcError) as failed:
             await stage.channel.unary_unary("/inference.GRPCInferenceService/ModelNothing", None, None)(b"")
@@ -125,7 +127,7 @@ async def test_other_methods_and_our_own_shadow_calls_pass_unobserved(tmp_path: 
         await stage.infer("mirrored already", metadata=(("x-understudy-leg", "control"),))
         await stage.infer("mirror this")
         assert (await stage.pair()).request.text == "mirror this"
-        assert not stage.unobserved and stage.process.observer.ledger.eligible == 1
+        assert stage.unobserved == {"shadow": 1} and stage.process.observer.ledger.eligible == 1
 
 
 async def test_many_at_once_are_all_pairs_and_nothing_stays_open(tmp_path: Path) -> None:
