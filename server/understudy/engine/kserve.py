@@ -213,6 +213,7 @@ class Servicer:
             await out.put(None)
 
         worker = asyncio.get_running_loop().create_task(work())
+        taking: asyncio.Future[Any] | None = None
         try:
             while True:
                 taking = asyncio.ensure_future(out.get())
@@ -228,6 +229,8 @@ class Servicer:
                 yield message
         finally:
             worker.cancel()
+            if taking is not None:
+                taking.cancel()  # a client that cancels ends us while we wait for the next message
             await asyncio.wait((worker,))
             if not worker.cancelled() and (error := worker.exception()):
                 log.debug("stream ended: %s", error)
