@@ -325,6 +325,7 @@ def run(
         TimeRemainingColumn(),
         TextColumn("{task.fields[said]}"),
         console=console,
+        transient=True,  # the last line says it all, and an error stands alone
         disable=quiet,
     )
 
