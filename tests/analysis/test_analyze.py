@@ -14,7 +14,8 @@ from understudy.analysis.command import run
 from understudy.analysis.inputs import Duplicates, Seen, files, load
 from understudy.capture import ParquetCapture
 from understudy.capture import Settings as CaptureSettings
-from understudy.errors import DataError
+from understudy.drift.load import load as read
+from understudy.errors import ConfigError, DataError
 from understudy.pair import Category, Finish, Leg
 from understudy.report import State
 from understudy.score import Score, Sense
@@ -79,6 +80,7 @@ BROKEN = [
     (b"", r"pairs.jsonl: is empty; give"),
     (b"\n\n", r"pairs.jsonl: holds no pairs; give"),
     (GOOD + GOOD[:20], r"pairs.jsonl:2: a half-written line; mend"),
+    (GOOD + b"id,prompt", r"pairs.jsonl:2: not JSON .*; mend"),
     (GOOD + b"nonsense\n" + GOOD, r"pairs.jsonl:2: not JSON .*; mend"),
     (GOOD + b'{"id": "\xff"}\n', r"pairs.jsonl:2: not UTF-8 at byte 9; save"),
     (b"[1]\n", r"pairs.jsonl:1: not a JSON object; give"),
@@ -237,6 +239,25 @@ def test_the_command_says_errors_in_one_line(tmp_path: Path, capsys: pytest.Capt
     path = lines(tmp_path / "pairs.jsonl", damaged(10, 4))
     assert run([path], tmp_path / "out", tolerances=tmp_path / "none.toml", quiet=True) == 3
     assert not (tmp_path / "out").exists(), "an error leaves nothing half-done behind"
+
+
+def test_a_tolerance_for_a_name_that_nothing_answers_to_is_an_error(tmp_path: Path) -> None:
+    path = lines(tmp_path / "pairs.jsonl", damaged(10, 4))
+    for text, message in (
+        ("[metrics.formt]\ntau = 0.1\n", "metrics.formt is no metric.*did you mean format?"),
+        ('[slices."categry=a"]\nweight = 2.0\n', "'categry=a' names no categorizer.*did you mean category?"),
+    ):
+        (tmp_path / "tolerances.toml").write_text(text)
+        with pytest.raises(ConfigError, match=message):
+            analyze([path], tmp_path / "out", FEW, read(tmp_path / "tolerances.toml"))
+
+
+def test_fields_that_are_not_read_are_told_with_what_may_have_been_meant(tmp_path: Path) -> None:
+    rows = [row(n, {"text": "{}", "finish_resn": "stop"}, promt="x", mine=n) for n in range(3)]
+    noted = analyze([lines(tmp_path / "pairs.jsonl", rows)], tmp_path / "out", FEW).summary()["notes"]
+    (said,) = [note for note in noted if note.startswith("Ignored")]
+    assert "promt (3 lines; is prompt meant?)" in said and "mine (3 lines)" in said
+    assert "baseline.finish_resn (3 lines; is baseline.finish_reason meant?)" in said
 
 
 # -- the converter, and the near-null pair it is for

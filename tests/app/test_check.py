@@ -41,3 +41,44 @@ def test_a_method_that_would_never_be_mirrored_is_warned_of(
         == 0
     )
     assert "ModelInferr is no inference call" in capsys.readouterr().out
+
+
+def test_a_name_that_nothing_answers_to_is_told_with_the_nearest_one_and_all_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "m.json").write_text("{}")
+    path = a_config(tmp_path, "m.json")
+    path.write_text(
+        path.read_text().replace("control_share", 'shares = { "tsk=math" = 0.5 }\ncontrol_share')
+        + '[categories]\nexpected = ["spanish", "langage=es", "language=xx"]\n'
+    )
+    (tmp_path / "tolerances.toml").write_text(
+        """
+        [metrics.faluire]
+        tau = 0.1
+        [metrics.task_agreement_coupled]
+        tau = 0.1
+        [metrics.flip]
+        tau = 0.1
+        [slices.all]
+        weight = 2.0
+        [slices."language=es"]
+        tau = { failur = 0.1, format = 0.1 }
+        [slices."load=alone"]
+        weight = 2.0
+        [slices."langage=es"]
+        weight = 2.0
+        """
+    )
+    assert run(path, as_json=False) == 3
+    told = capsys.readouterr().out.splitlines()
+    wanted = (
+        "metrics.faluire is no metric of the loaded analyzers; did you mean failure?",
+        "slices.language=es.tau.failur is no metric of the loaded analyzers; did you mean failure?",
+        "slices.langage=es: 'langage=es' names no categorizer that is configured; did you mean language?",
+        "categories.expected: 'spanish' is no slice; write <categorizer>=<value>: category=..., language=...",
+        "categories.expected: 'langage=es' names no categorizer that is configured; did you mean language?",
+        "mirror.shares: 'tsk=math' names no categorizer that is configured; did you mean task?",
+    )
+    assert len(told) == len(wanted)
+    assert all(want in line for want, line in zip(wanted, told, strict=True))

@@ -18,8 +18,9 @@ from understudy.analysis.means import Means, Worsts, slices_of
 from understudy.analysis.notes import TICK_PAIRS, notes, provenance
 from understudy.analysis.result import Result, cell_report, headline, overall
 from understudy.capture.row import WITHHELD
-from understudy.category import Categorizer
+from understudy.category import LOAD, Categorizer
 from understudy.drift.engine import Drift
+from understudy.drift.spelling import made, strange
 from understudy.drift.tolerance import Tolerances
 from understudy.drift.verdict import Change, Why, lane_key
 from understudy.drift.vote import FAILURE, UNSCORED, ballot
@@ -67,7 +68,7 @@ def analyze(
     Raises:
         DataError: an input is broken.
         PluginError: an analyzer or categorizer cannot be loaded.
-        ConfigError: `out` cannot be written.
+        ConfigError: `out` cannot be written, or a tolerance names no metric or slice there can be.
     """
     settings, tolerances = settings or Settings(), tolerances or Tolerances.default()
     if settings.absolute:
@@ -78,12 +79,20 @@ def analyze(
     versions = ", ".join(f"{analyzer.name} {analyzer.version}" for analyzer in analyzers)
     drift = Drift(tolerances, analyzers=versions, run=True, tick_s=float(TICK_PAIRS))
     seen, coupled, lanes, slices = Seen(), set[bool](), dict[str, None](), dict[str, None]()
+    stored = set[str]()
     for item in load(paths, seen, settings.duplicates):
         lanes[lane_key(item.pair.lane)] = None
         coupled.add(item.pair.stratum is Stratum.COUPLED)
         slices |= dict.fromkeys(slices_of(_categorized(item, categorizers)))
+        stored |= {score.metric for score in item.scores}
     controls = seen.no_control < seen.pairs
     declared = [metric for analyzer in analyzers for metric in analyzer.metrics]
+    # Scores that were stored may be other analyzers': of what sense is not known, so any name made of theirs will do.
+    known = made(declared) | made([Metric(name, sense) for name in stored for sense in Sense])
+    categorized = {name.partition("=")[0] for name in slices if "=" in name}
+    categorized |= {LOAD, *(one.name for one in categorizers)}
+    for wrong in strange(tolerances, known, categorized):
+        raise ConfigError(wrong)
     names = _metrics(declared, coupled, controls, tolerances)
     for lane in lanes:
         drift.declare(lane, slices, names)

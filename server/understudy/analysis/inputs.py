@@ -6,15 +6,16 @@ JSON Lines, one pair a line:
 
 Each side is a text or an object {"text", "finish_reason"?, "error"?, "status"?, "latency_s" | "latency_ms"?,
 "first_ms"?, "fingerprint"?}; `category` is a name or an object {categorizer: value}; `sampling` an object of
-temperature, top_k, top_p, seed, max_tokens, stop. Fields not named here are ignored; `.gz` is unpacked.
+temperature, top_k, top_p, seed, max_tokens, stop. Fields not named here are ignored and counted; `.gz` is unpacked.
 """
 
 import glob
 import gzip
 import json
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,6 +36,16 @@ FINISHES = {
     "cancelled": Finish.CANCELLED,
     "error": Finish.ERROR,
 }
+
+FIELDS = frozenset(
+    {"id", "prompt", "category", "baseline", "candidate", "control", "cluster", "sampling", "model"}
+)
+SIDE = frozenset({"text", "finish_reason", "error", "status", "fingerprint"}) | {
+    name + unit for name in ("first", "latency") for unit in ("_s", "_ms", "_ns", "")
+}
+SAMPLING = frozenset(Sampling.__slots__)
+IGNORED = 1000
+"""Names of unknown fields that are counted; files with more have names made of data."""
 
 
 class Duplicates(StrEnum):
@@ -58,6 +69,8 @@ class Seen:
     no_control: int = 0
     bytes: int = 0
     """Bytes of the files begun so far, for a progress bar."""
+    ignored: Counter[str] = field(default_factory=Counter)
+    """Lines by the unknown fields they hold; those of a side as `baseline.name`."""
 
 
 class Item(NamedTuple):
@@ -155,6 +168,9 @@ def _lines(path: Path, seen: Seen) -> Iterator[Item]:
         except ValueError as error:
             raise DataError(f"{where}: {error}") from None
         seen.no_prompt += not pair.request.text
+        for name in unknown(value):
+            if name in seen.ignored or len(seen.ignored) < IGNORED:
+                seen.ignored[name] += 1
         yield Item(pair, (), True, number)
 
 
@@ -181,7 +197,8 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                         f"{path}:{number}: not UTF-8 at byte {error.start + 1}; save the file as UTF-8"
                     ) from None
                 except json.JSONDecodeError as error:
-                    half = not line.endswith(b"\n")
+                    # Cut off while it was written: it begins as a pair does, and its end is missing.
+                    half = not line.endswith(b"\n") and text.lstrip().startswith("{")
                     what = "a half-written line" if half else f"not JSON ({error.msg}, column {error.colno})"
                     raise DataError(f"{path}:{number}: {what}; mend or remove the line") from None
                 if not isinstance(value, dict):
@@ -191,6 +208,17 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         raise DataError(f"{path}:{number + 1}: {error}; copy the file again") from None
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}; give a file that can be read") from None
+
+
+def unknown(value: Mapping[str, Any]) -> list[str]:
+    """Fields of a line that `parse` does not read."""
+    found = [name for name in value if name not in FIELDS]
+    parts = [(str(leg), SIDE) for leg in Leg] + [("sampling", SAMPLING)]
+    for part, known in parts:
+        inside = value.get(part)
+        if isinstance(inside, dict):
+            found += [f"{part}.{name}" for name in inside if name not in known]
+    return found
 
 
 def parse(value: Mapping[str, Any]) -> Pair:

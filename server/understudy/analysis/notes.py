@@ -1,15 +1,19 @@
 """What a reader of the result has to know: assumptions, gaps, and what was run."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from understudy.analysis.inputs import Seen, files
+from understudy.analysis.inputs import FIELDS, SAMPLING, SIDE, Seen, files
 from understudy.drift.tolerance import Tolerances
 
 TICK_PAIRS = 50
 """Pairs in a tick of an offline run."""
+NAMED = 8
+"""Ignored fields that are told by name."""
 
 
 def notes(seen: Seen, tolerances: Tolerances, votes: int, lanes: Mapping[str, None]) -> tuple[str, ...]:
@@ -25,6 +29,8 @@ def notes(seen: Seen, tolerances: Tolerances, votes: int, lanes: Mapping[str, No
             f"{seen.no_prompt:,} of {seen.pairs:,} pairs have no prompt: their id is their cluster, so pairs "
             "of one conversation count as independent; what was asked for is judged by the replies alone."
         )
+    if seen.ignored:
+        said.append(f"Ignored fields: {_ignored(seen.ignored)}.")
     if seen.suffixed:
         said.append(f"Pairs whose id came before got a suffix, and share its one vote: {seen.suffixed:,}.")
     if repeated:
@@ -50,6 +56,28 @@ def notes(seen: Seen, tolerances: Tolerances, votes: int, lanes: Mapping[str, No
     if any(baseline == candidate for baseline, _, candidate in (lane.partition("..") for lane in lanes)):
         said.append("A lane compares an engine with itself: it checks the instrument and gives no verdict.")
     return tuple(said)
+
+
+def _ignored(fields: Counter[str]) -> str:
+    """Those of most lines, and what one that is nearly known may have meant."""
+    told = []
+    for name, lines in sorted(fields.items(), key=lambda item: (not _meant(item[0]), -item[1], item[0]))[
+        :NAMED
+    ]:
+        meant = _meant(name)
+        told.append(
+            f"{name} ({lines:,} {'line' if lines == 1 else 'lines'}{f'; is {meant} meant?' if meant else ''})"
+        )
+    more = len(fields) - len(told)
+    return ", ".join(told) + (f" and {more:,} more" if more else "")
+
+
+def _meant(name: str) -> str:
+    """The field that was probably meant, or nothing."""
+    part, dot, field = name.rpartition(".")
+    known = SAMPLING if part == "sampling" else SIDE if dot else FIELDS
+    near = get_close_matches(field.lower(), known, n=1, cutoff=0.8)
+    return part + dot + near[0] if near else ""
 
 
 def provenance(

@@ -1,15 +1,19 @@
 """`understudy check`: what is wrong with a config file and where, without starting anything."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from understudy import plugins, tls
 from understudy.app import roster
+from understudy.category import LOAD
 from understudy.codec.kserve import INFER, STREAM
 from understudy.config import Config, load
 from understudy.drift.load import load as load_tolerances
+from understudy.drift.spelling import made, slices, strange
+from understudy.drift.tolerance import Tolerances
 from understudy.engine import manifest as manifests
 from understudy.errors import ConfigError, UnderstudyError
 
@@ -43,8 +47,6 @@ def named(config: Config) -> list[str]:
         lambda: plugins.load("categorizers", config.categories.names),
         lambda: plugins.load("analyzers", config.analyzers.names),
     ]
-    if config.tolerances:
-        checks.append(lambda: load_tolerances(Path(config.tolerances)))
     if config.relay.tls is not None:
         checks.append(partial(tls.serving, config.relay.tls))
     for leg, engine in roster.engines(config).items():
@@ -57,7 +59,36 @@ def named(config: Config) -> list[str]:
             check()
         except UnderstudyError as error:
             problems.append(str(error))
-    return problems
+    return problems + _spelt(config)
+
+
+def _spelt(config: Config) -> list[str]:
+    """What is wrong with the tolerances, and names of slices and metrics that nothing answers to."""
+    problems: list[str] = []
+    tolerances = Tolerances.default()
+    try:
+        tolerances = load_tolerances(Path(config.tolerances)) if config.tolerances else tolerances
+    except UnderstudyError as error:
+        problems.append(str(error))
+    try:
+        categorizers = {LOAD, *(cls().name for cls in _classes("categorizers", config.categories.names))}
+        analyzers = [
+            cls() for cls in _classes("analyzers", config.analyzers.names if config.analyzers.workers else ())
+        ]
+    except UnderstudyError:
+        return problems  # told already, and what there is is not known
+    # What analyzers elsewhere score is known once they run.
+    metrics = None if config.analyzers.addresses else made([m for one in analyzers for m in one.metrics])
+    return [
+        *problems,
+        *(f"{config.tolerances}: {line}" for line in strange(tolerances, metrics, categorizers)),
+        *slices("categories.expected", config.categories.expected, categorizers),
+        *slices("mirror.shares", tuple(config.mirror.shares), categorizers),
+    ]
+
+
+def _classes(group: str, names: Sequence[str]) -> list[Any]:
+    return list(plugins.load(group, names).values())
 
 
 def _manifest(key: str, path: Path) -> None:

@@ -4,9 +4,12 @@ The drift engine sees a slice `<name>=<value>` for every value, beside `all`. Va
 categorizer that invents them without bound would starve every slice of evidence.
 """
 
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from understudy.pair import Category, Request
+
+LOAD: Final = "load"
+"""The name that the observer itself gives a value: how many calls were open when a windowed pair was asked."""
 
 
 @runtime_checkable

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
+from understudy.category import LOAD
 from understudy.codec import Arity, Ask, Codec, Seen, Undecodable
 from understudy.errors import traced
 from understudy.exchange import Assembler, Budget, Closed, Event, Opened, Received, Side, Unobserved
@@ -251,7 +252,7 @@ class Observer:
 def _loaded(request: Request, open_calls: int) -> Request:
     """The request in the slice of its load: kernels depend on the batch, and windows are there to show that."""
     value = next((name for most, name in LOADS if open_calls <= most), LOADED)
-    return dataclasses.replace(request, categories={**request.categories, "load": Category(value, "rule")})
+    return dataclasses.replace(request, categories={**request.categories, LOAD: Category(value, "rule")})
 
 
 class _Connection:

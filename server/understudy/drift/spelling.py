@@ -1,0 +1,66 @@
+"""Names in a tolerances file that nothing answers to: a limit on a misspelt name would never be applied."""
+
+from collections.abc import Collection
+from difflib import get_close_matches
+
+from understudy.drift.tolerance import DEFAULTS, OTHER, Tolerances
+from understudy.drift.vote import ALL, FAILURE, UNSCORED
+from understudy.score import Metric, Sense
+
+FALLBACKS = frozenset({"default", "flip"})
+"""Entries of [metrics] that are no metric: they stand for those without an entry. A slice has none."""
+
+
+def made(metrics: Collection[Metric]) -> set[str]:
+    """Every name a tolerance may have where these metrics are scored; the shipped names are always known."""
+    names = {FAILURE, UNSCORED, *DEFAULTS} - FALLBACKS
+    for metric in metrics:
+        names.add(metric.name)
+        if metric.sense is Sense.BOTH:
+            names.discard(metric.name)
+            names |= {metric.name + end for end in ("_gained", "_lost", "_flip")}
+    return names | {name + "_coupled" for name in names}
+
+
+def strange(
+    tolerances: Tolerances, metrics: Collection[str] | None, categorizers: Collection[str]
+) -> list[str]:
+    """One line for each name that is neither a metric (None: not known here) nor a slice there can be."""
+    lines: list[str] = []
+    known = metrics if metrics is not None else ()
+    for name in tolerances.metrics:
+        if metrics is not None and name not in known and name not in FALLBACKS:
+            lines.append(
+                f"tolerances: metrics.{name} is no metric of the loaded analyzers; {mend(name, known)}"
+            )
+    for name, rule in tolerances.slices.items():
+        if name not in (ALL, OTHER):
+            lines += [f"tolerances: {line}" for line in slices(f"slices.{name}", (name,), categorizers)]
+        for metric in rule.tau:
+            if metrics is not None and metric not in known:
+                lines.append(
+                    f"tolerances: slices.{name}.tau.{metric} is no metric of the loaded analyzers; "
+                    f"{mend(metric, known)}"
+                )
+    return lines
+
+
+def slices(where: str, names: Collection[str], categorizers: Collection[str]) -> list[str]:
+    """One line for each name that is not `<categorizer>=<value>`; which values there are nobody can know."""
+    lines = []
+    for name in names:
+        categorizer, equals, value = name.partition("=")
+        if not equals or not value or not categorizer:
+            some = ", ".join(f"{one}=..." for one in sorted(categorizers))
+            lines.append(f"{where}: {name!r} is no slice; write <categorizer>=<value>: {some}")
+        elif categorizer not in categorizers:
+            lines.append(
+                f"{where}: {name!r} names no categorizer that is configured; {mend(categorizer, categorizers)}"
+            )
+    return lines
+
+
+def mend(name: str, known: Collection[str]) -> str:
+    """The nearest known name, or all of them."""
+    near = get_close_matches(name, sorted(known), 1)
+    return f"did you mean {near[0]}?" if near else f"use one of: {', '.join(sorted(known))}"
