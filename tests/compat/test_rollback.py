@@ -71,7 +71,7 @@ async def test_a_baseline_that_is_silent_is_no_reason_to_roll_a_canary_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pilot = a_pilot(tmp_path, monkeypatch, {"candidate_share": 0.05})
-    assert await pilot.consider([], [], None, 0.0, silent_s=1000.0) is None
+    assert await pilot.consider([], [], None, 0.0, silent_s=lambda: 1000.0) is None
     assert pilot.held() is None
 
 

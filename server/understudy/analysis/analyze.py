@@ -88,7 +88,7 @@ def analyze(
     controls = seen.no_control < seen.pairs
     declared = [metric for analyzer in analyzers for metric in analyzer.metrics]
     # Scores that were stored may be other analyzers': of what sense is not known, so any name made of theirs will do.
-    known = made(declared) | made([Metric(name, sense) for name in stored for sense in Sense])
+    known = made(declared) | made([Metric(name, sense, "") for name in stored for sense in Sense])
     categorized = {name.partition("=")[0] for name in slices if "=" in name}
     categorized |= {LOAD, *(one.name for one in categorizers)}
     for wrong in strange(tolerances, known, categorized):
