@@ -96,7 +96,7 @@ async def test_an_observer_started_again_misses_only_what_its_predecessor_follow
     await first.stop()
     stage.observers.clear()
     await relay.until(lambda s: not s["observer_connected"])
-    assert relay.status["blind"] == 1
+    assert relay.status["blind"] == relay.status["blind_connections"] == 1
     between = stage.channel(relay.address)
     await between.unary_unary(UNARY)(b"held")
     await old.unary_unary(UNARY)(b"unseen")
@@ -110,6 +110,9 @@ async def test_an_observer_started_again_misses_only_what_its_predecessor_follow
     assert {record.connection for record in second.records} == {2, 3}
     assert second.bytes_of(2, Kind.CLIENT).startswith(boundary.PREFACE)
     assert relay.status["blind"] == 1 and relay.status["observer_connects"] == 2
+    await old.close()
+    status = await relay.until(lambda s: s["blind_connections"] == 0)
+    assert status["blind"] == 1, "what happened is still counted, what is no more is not"
 
 
 async def test_what_is_held_for_an_absent_observer_is_bounded_and_beyond_it_blind(stage: "Stage") -> None:

@@ -1,16 +1,19 @@
 """How long connections may stay: silent ones, idle ones, old ones, and clients that mean no good."""
 
 import asyncio
+import math
 import resource
 import socket
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import grpc.aio
 import pytest
 from understudy.relay import frames
-from understudy.relay.tenure import AGED
+from understudy.relay.counts import Counts, Departure
+from understudy.relay.settings import Settings
+from understudy.relay.tenure import AGED, Tenure
 from understudy.wire import boundary
 from understudy.wire.boundary import END_HEADERS, HEADERS, LAST, PREFACE, SETTINGS
 
@@ -45,6 +48,37 @@ async def test_who_does_not_say_in_time_what_it_speaks_is_let_go(
     assert 0.15 < time.monotonic() - began < 2
     status = await relay.until(lambda s: not s["connections"])
     assert status["silent"] == 1 and status["handshake_failures"] == {}
+
+
+class Caller:
+    """A connection as tenure sees it."""
+
+    def __init__(self, blind: bool) -> None:
+        self.blind, self.leaving, self.went = blind, None, 0
+
+    def depart(self, departure: Departure) -> None:
+        assert departure.deadline == math.inf, "its streams take as long as they take"
+        self.went += 1
+        self.blind = False
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01])
+def test_callers_whom_no_observer_can_follow_are_told_to_go_a_few_at_a_time_when_that_is_wanted(
+    share: float,
+) -> None:
+    callers: dict[int, Any] = {number: Caller(number % 2 == 0) for number in range(300)}
+    counts = Counts()
+    tenure = Tenure(Settings(renew_blind_share=share), counts, callers)
+    went = []
+    for turn in range(400):
+        tenure.renew(100 + turn / 20)
+        went.append(sum(caller.went for caller in callers.values()))
+    assert counts.renewed == went[-1] and not any(callers[number].went for number in range(1, 300, 2))
+    if share:
+        assert 30 <= went[-1] <= 63, "3 of 300 a second, for 20 s"
+        assert all(later - now <= 9 for now, later in zip(went, went[20:], strict=False))
+    else:
+        assert went[-1] == 0
 
 
 async def test_a_connection_without_streams_is_told_to_go_and_a_used_one_is_not(stage: "Stage") -> None:

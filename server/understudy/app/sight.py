@@ -9,6 +9,7 @@ from understudy.alert import Alert, Blindness, Health
 from understudy.alert import State as Alerting
 from understudy.app.pulse import Pulse
 from understudy.app.roster import Member
+from understudy.app.tally import Tally
 from understudy.drift.verdict import State, Verdict, Why
 from understudy.drift.vote import ALL
 from understudy.pair import Leg
@@ -35,6 +36,7 @@ def reading(
     alerts: Sequence[Alert],
     roster: Mapping[Leg, Member],
     relay: Mapping[str, Any],
+    tally: Tally,
     *,
     primary: Leg,
     latched: bool,
@@ -68,6 +70,10 @@ def reading(
         observer_lag_s=max((ledger.lag_seconds for ledger in live), default=None),
         relay_loop_lag_s=relay.get("lag_p99_s"),
         connections=int(relay.get("connections", 0)),
+        blind_connections=int(relay.get("blind_connections", 0)),
+        path_events=dict(tally.events),
+        upstream_failures=dict(tally.upstream_failures),
+        callers_unreached=dict(tally.unreached),
         watermark_age_s=watermark_age_s,
         queue_items={"analyzers": pool.queued, "scoring": pipeline.pending},
         queue_bytes={"observer_copy": float(relay.get("observer_unsent_bytes", 0))},
@@ -126,7 +132,9 @@ def health(
         watermark_age_s=watermark_age_s,
         stalled=tuple(f"{one.slice} x {one.metric}" for one in pipeline.drift.stalled()),
         observers_up=observers,
-        blindness=Blindness(int(relay["connections"]), int(relay.get("blind", 0))) if relay else None,
+        blindness=Blindness(int(relay["connections"]), int(relay.get("blind_connections", 0)))
+        if relay
+        else None,
         analyzers_up=len(pool.connected),
         analyzers_expected=analyzers,
         baseline_reachable=None if baseline_error is None else not baseline_error,

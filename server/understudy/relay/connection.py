@@ -86,6 +86,11 @@ class Connection:
         self._closing = False
         self._abort_at = 0.0
 
+    @property
+    def blind(self) -> bool:
+        """Served, and no observer can follow it any more."""
+        return self.copying.blinded and not self.opaque
+
     # ---- the life of the two transports
 
     def accepted(self, transport: asyncio.Transport) -> None:

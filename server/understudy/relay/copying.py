@@ -14,7 +14,7 @@ _RECORD = 31
 class Copying:
     """What is copied of one connection. Nothing here ever holds up the bytes themselves."""
 
-    __slots__ = ("_announced", "_counts", "_number", "_tap", "elided", "on")
+    __slots__ = ("_announced", "_counts", "_number", "_tap", "blinded", "elided", "on")
 
     def __init__(self, tap: Tap, counts: Counts, number: int) -> None:
         self._tap = tap
@@ -23,13 +23,16 @@ class Copying:
         self._announced = False
         self.on = False
         """Bytes are copied; False before the upstream was reached, and once the connection is blind."""
+        self.blinded = False
+        """There is a gap in the copy that cannot be mended, or no copy at all."""
         self.elided: set[int] = set()
         """Open streams of which a DATA frame was left out."""
 
     def begin(self, leg: str, address: str) -> None:
         """The upstream was reached; without room for the copy the connection is blind from its start."""
         self.on = self._announced = self._tap.open(self._number, f"{leg}\n{address}".encode())
-        self._counts.blind += not self.on
+        if not self.on:
+            self._gap()
 
     def chunk(self, kind: Kind, data: bytes) -> None:
         """Bytes of one direction have passed."""
@@ -67,7 +70,7 @@ class Copying:
         """There is a gap that cannot be mended."""
         self.on = False
         self.elided.clear()
-        self._counts.blind += 1
+        self._gap()
         self._tap.record(Kind.BLIND, self._number)
 
     def refuse(self, said: bool) -> None:
@@ -82,7 +85,11 @@ class Copying:
         self.elided.clear()
         if self.on:
             self.on = False
-            self._counts.blind += 1
+            self._gap()
+
+    def _gap(self) -> None:
+        self.blinded = True
+        self._counts.blind += 1
 
     def end(self, end: End) -> None:
         """The connection ends; the first word counts, for the rest follows from it and is not copied."""

@@ -30,6 +30,8 @@ class Counts:
     elided_streams: int = 0
     blind: int = 0
     """Connections that could not be copied from some point on, or at all."""
+    renewed: int = 0
+    """Of these, how many were told to go so that their callers come back and can be observed."""
     opaque: int = 0
     """Connections that do not speak HTTP/2."""
     resets: int = 0

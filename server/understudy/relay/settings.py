@@ -7,6 +7,9 @@ from pathlib import Path
 from understudy.errors import ConfigError
 from understudy.tls import Listener, Upstream
 
+RENEWABLE = 0.01
+"""No more of the connections than this are told to go in a second to be observed again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -53,6 +56,9 @@ class Settings:
     """A connection is told to go at this age, give or take a tenth, seconds; 0 = never."""
     max_age_grace_s: float = 0.0
     """How long its streams may then still take, seconds; 0 = for ever."""
+    renew_blind_share: float = 0.0
+    """Share of the connections that may be told to go in a second because the observer cannot follow them any more,
+    so that their callers connect anew; 0 = they stay unobserved for as long as they live."""
     keepalive_s: float = 60.0
     """TCP probes a silent peer after this long, and thrice more in as long again, seconds; 0 = never."""
     linger_s: float = 1.0
@@ -104,6 +110,11 @@ class Settings:
         for name in ("buffer_bytes", "copy_soft_bytes", "max_connections", "backlog"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"relay.{name}: {getattr(self, name)} is not above 0: give a count")
+        if not 0 <= self.renew_blind_share <= RENEWABLE:
+            raise ConfigError(
+                f"relay.renew_blind_share: {self.renew_blind_share} is not from 0 to {RENEWABLE}: "
+                "more at once would be a herd"
+            )
         if not 1 <= self.workers <= 64:
             raise ConfigError(f"relay.workers: {self.workers} is not from 1 to 64: give a count")
         if self.copy_hard_bytes < self.copy_soft_bytes:

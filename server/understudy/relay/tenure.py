@@ -14,6 +14,8 @@ from understudy.relay.settings import Settings
 
 _TURN = 512
 """Connections looked at in one turn: a round over more of them takes several, so that none holds up the bytes."""
+_RENEW_S = 1.0
+"""About how often blind connections are looked for."""
 _JITTER = 0.1
 """Ages differ by this share, so that callers who came together do not all come back together."""
 
@@ -31,6 +33,10 @@ class Tenure:
         self._silent: deque[tuple[float, int]] = deque()
         """Connections of which no preface was seen yet, and when that has to be."""
         self._round: list[int] = []
+        self._renewed, self._renew_at = 0.0, 0.0
+        """When blind connections were last looked for, and when that is due again."""
+        self._credit = 0.0
+        """How many may go that did not."""
         self._used: dict[int, tuple[int, float]] = {}
         """Highest stream and the time from which on no stream was open, of connections without one."""
 
@@ -62,6 +68,25 @@ class Tenure:
             if connection is not None and connection.leg and connection.leaving is None:
                 self._look(connection, now)
         del self._round[-_TURN:]
+
+    def renew(self, now: float) -> None:
+        """Tell some blind connections to go; called a few times a second while there is an observer.
+
+        Which ones is left to chance, and so is the pause, so that their callers do not come back together.
+        """
+        share = self._settings.renew_blind_share
+        if not share or now < self._renew_at:
+            return
+        rate = share * len(self._connections)
+        self._credit = min(self._credit + rate * (now - self._renewed), max(1.0, rate))
+        self._renewed, self._renew_at = now, now + random.uniform(0.5, 1.5) * _RENEW_S
+        if self._credit < 1.0:
+            return
+        blind = [c for c in self._connections.values() if c.blind and c.leaving is None]
+        for connection in random.sample(blind, min(len(blind), int(self._credit))):
+            self._credit -= 1.0
+            self._counts.renewed += 1
+            self._go(connection, AGED, float("inf"), now)
 
     def _preface(self, number: int) -> None:
         connection = self._connections.get(number)

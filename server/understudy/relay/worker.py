@@ -195,6 +195,7 @@ class Relay:
             "pid": os.getpid(),
             "connections": len(self._connections),
             "streams": sum(len(c.streams.open) for c in self._connections.values()),
+            "blind_connections": sum(c.blind for c in self._connections.values()),
             **asdict(self.counts),
             **self.lobby.status(),
             "observer_connected": self.tap.connected,
@@ -372,6 +373,8 @@ class Relay:
             for connection in list(self._watched):
                 connection.sweep(now)
             self.lobby.tenure.turn(now)
+            if self.tap.connected:
+                self.lobby.tenure.renew(now)
             self._expire(now)
             if self._door is not None:
                 self._door.beat(self._held)
