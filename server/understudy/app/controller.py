@@ -327,6 +327,7 @@ class Controller:
             self.book.alerts(),
             self.pilot.roster,
             self.watch.relay,
+            self.watch.tally,
             primary=self.pilot.primary,
             latched=self.pilot.state.latched,
             mirror_on=self.desk.mirror_on,

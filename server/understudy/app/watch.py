@@ -11,6 +11,7 @@ from understudy.app.fleet import Fleet
 from understudy.app.pilot import Pilot
 from understudy.app.process import RECORD
 from understudy.app.pulse import Pulse
+from understudy.app.tally import Tally
 from understudy.app.troubles import Troubles
 from understudy.config import Config, Engine
 from understudy.errors import UnderstudyError
@@ -60,6 +61,7 @@ class Watch:
         )
         self._flow: tuple[Leg, int, int] | None = None
         """Who served at the relay's last status, bytes from engines, and callers turned away for want of it."""
+        self.tally = Tally()
         self.relay: Mapping[str, Any] = {}
         """The relay's own status; empty when it does not answer."""
         self.compat: Mapping[str, Any] = {}
@@ -83,6 +85,7 @@ class Watch:
                         raise
                 else:
                     answered = clock()
+                    self.tally.take("relay", {one["pid"]: one for one in self.relay["workers"]})
                     self._hear()
                     await self._agree(self.relay["primary"])
             await asyncio.sleep(RELAY_S)
@@ -113,6 +116,7 @@ class Watch:
                         raise
                 else:
                     answered = clock()
+                    self.tally.take("compat", {0: self.compat})
                     held, pilot = self._pilot.held() is not None, self._pilot
                     agrees = (self.compat["primary"], self.compat["latched"]) == (pilot.primary.value, held)
                     if not agrees and not pilot.in_progress:

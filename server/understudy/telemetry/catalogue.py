@@ -75,6 +75,11 @@ def _scores(reading: Reading) -> Iterator[Point]:
         yield value, {"analyzer": analyzer, "metric": metric, "result": result}
 
 
+def _events(reading: Reading) -> Iterator[Point]:
+    for (path, event), value in sorted(reading.path_events.items())[:MAX_VALUES]:
+        yield value, {"path": path, "event": event}
+
+
 def _shown(reading: Reading) -> list[CellReading]:
     # The cells an alert may be about must not fall to the limit.
     order = {name: place for place, name in enumerate(("BREACH", "INSTRUMENT_FAULT"))}
@@ -161,7 +166,7 @@ READ: tuple[Instrument, ...] = tuple(
             "skipped_total",
             _C,
             ("reason",),
-            "Requests not eligible: method not opted in, not sampled, mirror off.",
+            "Requests not eligible: method not opted in, not sampled, opted out, with effects, mirror off.",
             _by("reason", lambda r: r.skipped),
         ),
         (
@@ -202,6 +207,38 @@ READ: tuple[Instrument, ...] = tuple(
             _one(lambda r: r.relay_loop_lag_s),
         ),
         ("connections", _G, (), "Open connections of callers.", _one(lambda r: r.connections)),
+        (
+            "blind_connections",
+            _G,
+            (),
+            "Of these, those that are served and that the observer cannot follow any more.",
+            _one(lambda r: r.blind_connections),
+        ),
+        (
+            "path_events_total",
+            _C,
+            ("path", "event"),
+            "What happened to callers' connections and calls in the `relay` or in `compat` mode: `accepted`, `refused` "
+            "(too many), `handshake_*` (by reason; `tls`: TLS to a plain port), `silent` (did not say what it speaks), "
+            "`opaque` (no HTTP/2, passed on), `idle`, `aged`, `renewed` (told to go), `resets`, `elided_streams`, "
+            "`elided` (payloads left out of the copy), `blind` (not copied to their end), `ended_idle` and `truncated` "
+            "(streams ended by a switch), `calls`.",
+            _events,
+        ),
+        (
+            "upstream_failures_total",
+            _C,
+            ("leg",),
+            "Attempts to reach an engine for a caller that failed; another replica may have served that caller.",
+            _by("leg", lambda r: r.upstream_failures),
+        ),
+        (
+            "callers_unreached_total",
+            _C,
+            ("leg",),
+            "Callers who got an error because no replica of the engine could be reached.",
+            _by("leg", lambda r: r.callers_unreached),
+        ),
         (
             "watermark_age_seconds",
             _G,

@@ -64,6 +64,12 @@ class Reading:
     observer_lag_s: float | None = None
     relay_loop_lag_s: float | None = None
     connections: int = 0
+    blind_connections: int = 0
+    path_events: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """(relay | compat, event) -> count."""
+    upstream_failures: Counts = field(default_factory=dict)
+    callers_unreached: Counts = field(default_factory=dict)
+    """By leg."""
     watermark_age_s: float | None = None
     queue_items: Counts = field(default_factory=dict)
     queue_bytes: Counts = field(default_factory=dict)
