@@ -5,14 +5,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench chaos soak test check proto clean grpc-js
+.PHONY: help setup demo bench chaos soak test check proto clean grpc-js perf-analyzer smg
 
 help:  ## Show the targets
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make demo takes QUANTIZATION=int3 PRIMARY=candidate PAIRS=N SEED=N FULL=1 STRICT=1 OUT=out/demo"
 	@echo "  make bench takes QUICK=1 ROUNDS=N STRICT=1"
-	@echo "  make chaos takes QUICK=1 ROUNDS=N STRICT=1 ONLY=FAULT,... CLIENT=raw"
+	@echo "  make chaos takes QUICK=1 ROUNDS=N STRICT=1 ONLY=FAULT,... CLIENT=grpc"
 	@echo "  PYTHON=python3.12 picks the interpreter of a new .venv"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -52,6 +52,27 @@ $(GRPC_JS): $(STAMP)
 	touch $@
 
 grpc-js: $(GRPC_JS)  ## A client of another implementation for the tests (needs node and npm)
+
+# Triton's load generator and the gateway of TrtllmService, real programs that tests/conformance runs where they are
+# installed. Both are x86-64 Linux; the first needs Debian's libb64 and the CUDA runtime, found by LD_LIBRARY_PATH.
+PERF := $(VENV)/perf
+$(PERF)/.installed: $(STAMP)
+	rm -rf $(PERF) && mkdir -p $(PERF)/debian
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(PERF) \
+		tritonclient==2.50.0 nvidia-cuda-runtime-cu12==12.9.79
+	cd $(PERF)/debian && apt-get -o APT::Sandbox::User=root download --quiet=2 libb64-0d && dpkg -x libb64-0d_*.deb .
+	touch $@
+
+perf-analyzer: $(PERF)/.installed  ## Triton's perf_analyzer for the tests (needs apt-get and dpkg, no root)
+
+SMG := $(VENV)/smg
+$(SMG)/.installed: $(STAMP)
+	rm -rf $(SMG)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(SMG) \
+		smg==1.13.0 setproctitle==1.3.8
+	touch $@
+
+smg: $(SMG)/.installed  ## The smg gateway for the tests
 
 ONLY ?=
 CLIENT ?=

@@ -107,12 +107,14 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 def test_every_command_the_pages_show_exists() -> None:
     from understudy.cli import app
 
-    known = {command.callback.__name__ for command in app.registered_commands if command.callback}
+    known = {
+        command.name or command.callback.__name__ for command in app.registered_commands if command.callback
+    }
     shown = {
         word
         for page in PAGES
         for block in re.findall(r"^```sh\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
-        for word in re.findall(r"^(?:\S+/)?understudy ([a-z]\w*)", block, re.MULTILINE)
+        for word in re.findall(r"^(?:\S+/)?understudy ([a-z][\w-]*)", block, re.MULTILINE)
     }
     assert shown and shown <= known
 

@@ -20,7 +20,7 @@ class Kind(StrEnum):
     """Which client calls the shadow legs."""
 
     RAW = "raw"
-    """Our own, a fifth of grpc.aio's processor time for each call."""
+    """Our own, at a fraction of grpc.aio's processor time for each call."""
     GRPC = "grpc"
     """grpc.aio."""
 
