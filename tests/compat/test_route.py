@@ -78,6 +78,7 @@ def test_the_first_rule_that_fits_decides() -> None:
         lambda: Settings(candidate_share=1.1),
         lambda: Settings(share_by="User"),
         lambda: Settings(max_calls=0),
+        lambda: Settings(message_bytes=0),
         lambda: Rule(0.5),
         lambda: Rule(0.5, method="inference"),
         lambda: Edit("grpc-timeout", Action.REMOVE),

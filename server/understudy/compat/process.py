@@ -40,8 +40,6 @@ _COMPRESSION = {
     Compression.DEFLATE: grpc.Compression.Deflate,
 }
 _COMMON: tuple[tuple[str, Any], ...] = (
-    # What is too large is for the engine and the caller to say.
-    ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
     ("grpc.max_metadata_size", METADATA_BYTES),
     ("grpc.absolute_max_metadata_size", METADATA_BYTES),
@@ -56,6 +54,7 @@ _SERVER = (
 )
 _CHANNEL = (
     *_COMMON,
+    ("grpc.max_receive_message_length", -1),
     # No retries of any kind: callers see what the engine said, once.
     ("grpc.enable_retries", 0),
     ("grpc.use_local_subchannel_pool", 1),
@@ -165,7 +164,8 @@ class Proxy:
                 self.place.address(leg), options=_CHANNEL, compression=compression
             )
         self._server = grpc.aio.server(
-            options=_SERVER,
+            # Short of this, what is too large is for the engine to say; but a few bytes may become a GiB here.
+            options=[*_SERVER, ("grpc.max_receive_message_length", self.settings.message_bytes)],
             compression=compression,
             maximum_concurrent_rpcs=self.settings.max_calls,
         )
