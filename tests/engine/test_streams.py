@@ -40,12 +40,13 @@ async def test_a_client_that_cancels_while_it_waits_leaves_no_task_behind() -> N
         await asyncio.Event().wait()
 
     async def read() -> None:
-        async for _ in Servicer(submit, {}, 8, lambda: 0).model_stream_infer(requests(), Context()):
+        async for _ in Servicer(submit, {"fields": {}}, 8, lambda: 0).model_stream_infer(requests(), Context()):
             pass
 
     before = asyncio.all_tasks()
     reader = asyncio.get_running_loop().create_task(read())
-    await begun.wait()
+    async with asyncio.timeout(10):
+        await begun.wait()
     reader.cancel()
     await asyncio.wait((reader,))
     await asyncio.sleep(0)  # what was cancelled ends
