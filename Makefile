@@ -56,7 +56,7 @@ grpc-js: $(GRPC_JS)  ## A client of another implementation for the tests (needs 
 # Triton's load generator and the gateway of TrtllmService, real programs that tests/conformance runs where they are
 # installed. Both are x86-64 Linux; the first needs Debian's libb64 and the CUDA runtime, found by LD_LIBRARY_PATH.
 PERF := $(VENV)/perf
-$(PERF)/.installed: $(STAMP)
+$(PERF)/.installed: | $(STAMP)
 	rm -rf $(PERF) && mkdir -p $(PERF)/debian
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(PERF) \
 		tritonclient==2.50.0 nvidia-cuda-runtime-cu12==12.9.79
@@ -66,7 +66,7 @@ $(PERF)/.installed: $(STAMP)
 perf-analyzer: $(PERF)/.installed  ## Triton's perf_analyzer for the tests (needs apt-get and dpkg, no root)
 
 SMG := $(VENV)/smg
-$(SMG)/.installed: $(STAMP)
+$(SMG)/.installed: | $(STAMP)
 	rm -rf $(SMG)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(SMG) \
 		smg==1.13.0 setproctitle==1.3.8

@@ -289,6 +289,12 @@ def test_health_metadata_config_and_statistics(engine: str) -> None:
         assert "text_input" in {i.name for i in client.get_model_metadata("ensemble").inputs}
         assert client.get_model_config("tensorrt_llm_bls").config.model_transaction_policy.decoupled
         assert len(client.get_inference_statistics().model_stats) == 3
+        for name in ("ensemble", "ensemble_stream"):
+            assert client.get_model_config(name).config.HasField("ensemble_scheduling")
+        client.infer("ensemble", inputs())
+        (stats,) = client.get_inference_statistics("ensemble").model_stats
+        told = stats.inference_stats  # as Triton counts; perf_analyzer looks at `queue` for what it asked
+        assert told.queue.count == told.compute_infer.count == told.success.count > 0
         with pytest.raises(InferenceServerException, match="unknown model"):
             client.get_model_config("absent")
     with grpc.insecure_channel(engine) as channel:

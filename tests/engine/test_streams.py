@@ -40,7 +40,9 @@ async def test_a_client_that_cancels_while_it_waits_leaves_no_task_behind() -> N
         await asyncio.Event().wait()
 
     async def read() -> None:
-        async for _ in Servicer(submit, {"fields": {}}, 8, lambda: 0).model_stream_infer(requests(), Context()):
+        async for _ in Servicer(submit, {"fields": {}}, 8, lambda: 0).model_stream_infer(
+            requests(), Context()
+        ):
             pass
 
     before = asyncio.all_tasks()

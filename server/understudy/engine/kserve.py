@@ -144,6 +144,10 @@ class Servicer:
                 count.success_ns,
             )
             stats.inference_stats.fail.count, stats.inference_stats.fail.ns = count.fail, count.fail_ns
+            # Triton counts a request at each of its stages; perf_analyzer finds the version it asked by `queue`.
+            for stage in ("queue", "compute_input", "compute_infer", "compute_output"):
+                getattr(stats.inference_stats, stage).count = count.success
+            stats.inference_stats.compute_infer.ns = count.success_ns
         return response
 
     def _read(self, request: Any) -> Order:

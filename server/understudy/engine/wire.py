@@ -208,6 +208,9 @@ def config(model: Served, max_batch: int, parameters: Mapping[str, str]) -> Any:
         )
     held.output.add(name="text_output", data_type=types.Value("TYPE_STRING"), dims=[-1])
     held.model_transaction_policy.decoupled = model.decoupled
+    if model.platform == "ensemble":
+        # Triton's ensembles always have it, and perf_analyzer reads it unasked; no inner models are served here.
+        held.ensemble_scheduling.SetInParent()
     own = {"accumulate_tokens": str(model.cumulative).lower()} if model.backend else {}
     for name, text in (own | dict(parameters)).items():
         held.parameters[name].string_value = text
