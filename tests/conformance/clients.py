@@ -7,7 +7,7 @@ import shutil
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,13 @@ class Transcript:
     code: int
     details: str | None
     trailing: Pairs
+
+    def without(self, names: frozenset[str]) -> "Transcript":
+        """The same, but for these headers."""
+        initial, trailing = (
+            tuple(pair for pair in pairs if pair[0] not in names) for pairs in (self.initial, self.trailing)
+        )
+        return replace(self, initial=initial, trailing=trailing)
 
 
 async def aio(

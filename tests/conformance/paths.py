@@ -15,9 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from understudy.codec import Arity, Ask, Chunk, Reply, Seen
+from understudy.demo.stage import free_port
 from understudy.errors import UnderstudyError
 from understudy.exchange import Closed, HalfClosed, Opened, Received, Side, Unobserved
+from understudy.ingest import Settings as Ingest
+from understudy.ingest.server import GRACE_S
 from understudy.mirror import Engine, Engines
 from understudy.mirror import Settings as Mirror
 from understudy.observe import Settings
@@ -29,6 +33,7 @@ from understudy.service.lines import ask
 from tests.conformance.cases import MIB, Call
 from tests.conformance.clients import Transcript
 from tests.conformance.upstream import RPC, SERVICE, Upstream, digest
+from tests.ingest import envoy as envoys
 from tests.observe.stage import Controller
 
 
@@ -147,9 +152,14 @@ class Bytes:
 
     name = "bytes"
 
+    def __init__(self, known: str = f"/{SERVICE}/UnaryCall") -> None:
+        self._known = known
+
     def arity(self, method: str) -> Arity | None:
-        """Only UnaryCall is known."""
-        return Arity.UNARY if method == f"/{SERVICE}/UnaryCall" else None
+        """What begins so is known; ingest hears calls of no other method to their end."""
+        if not method.startswith(self._known):
+            return None
+        return Arity.UNARY if method.endswith("/UnaryCall") else Arity.MULTIPLEXED
 
     def ask(self, raw: bytes) -> Ask:
         """Any message is a request."""
@@ -200,7 +210,17 @@ class Route:
     bytes: bool = True
     """HTTP/2 passes as it is."""
     own: frozenset[str] = frozenset()
-    """Headers that a proxy which ends HTTP/2 says of itself, and does not pass on."""
+    """Headers that a proxy which ends HTTP/2 says of itself to the engine, and does not pass on."""
+    adds: frozenset[str] = frozenset()
+    """Headers that it adds to the engine's answer."""
+    copied: str = "/"
+    """The observer is told of calls whose path begins so, and of no others."""
+    late: bool = False
+    """The observer learns seconds later that a call was reset: Envoy's `deferred_close_timeout`."""
+    connections: bool = True
+    """The observer is told which connection a call came on."""
+    ahead: int = 0
+    """Bytes that it takes of an engine's reply while the caller does not read, beyond what fills direct windows."""
     witness: Witness | None = None
     process: Process | None = None
     """The observer, where there is one."""
@@ -259,11 +279,47 @@ async def proxied(name: str, upstream: Upstream, shadow: Upstream, folder: Path)
                 await route.settled()
 
 
+@asynccontextmanager
+async def envoy(upstream: Upstream, shadow: Upstream, folder: Path) -> AsyncIterator[Route]:
+    """The real Envoy with the config that deploy/ shows, copying what is called of the test service to an observer."""
+    witness, copied = Witness(), f"/{SERVICE}/"
+    listen, ingest = (f"127.0.0.1:{free_port()}" for _ in range(2))
+    there = {8000: listen, 8003: upstream.address, 8004: shadow.address, 8005: ingest}
+    ports = {shown: int(address.rpartition(":")[2]) for shown, address in there.items()} | {9901: free_port()}
+    # The observer shares its loop with both ends of every call here: it is late, and has lost nothing, until Envoy
+    # lets go of what was not read.
+    settings = Ingest(listen=ingest, max_lag_s=GRACE_S)
+    async with observing(upstream, shadow, folder, Bytes(copied), settings) as process:
+        with witness.listening(process.observer):
+            async with envoys.running(folder, ports, copied=copied):
+                route = Route(listen, bytes=False, witness=witness, process=process, folder=folder)
+                route.own = frozenset({"x-forwarded-proto", "x-request-id"})
+                route.adds = frozenset({"date", "server", "x-envoy-upstream-service-time"})
+                # Its routes copy inference alone; its messages name no connection.
+                route.copied, route.late, route.connections = copied, True, False
+                route.ahead = 48 * MIB  # three of Envoy's stream windows, 16 MiB each
+                yield route
+                await route.settled()
+
+
 PATHS: dict[str, Any] = {"direct": direct, "relay": relay, "compat": compat}
+NAMES: list[Any] = list(PATHS)
+"""As tests are parametrized."""
+if envoys.HERE:
+    PATHS["envoy"] = envoy
+    NAMES.append("envoy")
+else:
+    NAMES.append(pytest.param("envoy", marks=pytest.mark.skip(reason=envoys.NEEDED)))
 
 
 @asynccontextmanager
-async def observing(upstream: Upstream, shadow: Upstream, folder: Path) -> AsyncIterator[Process]:
+async def observing(
+    upstream: Upstream,
+    shadow: Upstream,
+    folder: Path,
+    codec: "Bytes | None" = None,
+    ingest: Ingest | None = None,
+) -> AsyncIterator[Process]:
     """The observer, mirroring, and a controller that takes its pairs."""
     controller = Controller(folder / "controller.sock")
     await controller.start()
@@ -276,7 +332,7 @@ async def observing(upstream: Upstream, shadow: Upstream, folder: Path) -> Async
             connection_bytes=200 * MIB,
         ),
         (),
-        codecs=[Bytes()],  # type: ignore[list-item]
+        codecs=[codec or Bytes()],  # type: ignore[list-item]
         mirror=Mirror(
             methods=(f"/{SERVICE}/UnaryCall",),
             control_share=0,
@@ -285,6 +341,7 @@ async def observing(upstream: Upstream, shadow: Upstream, folder: Path) -> Async
             reply_bytes=65 * MIB,
         ),
         engines=Engines(Engine(upstream.address, "b" * 64), Engine(shadow.address, "c" * 64)),
+        ingest=ingest,
     )
     task = asyncio.ensure_future(process.run())
     try:
