@@ -39,6 +39,19 @@ class Latch:
 def read(path: str | os.PathLike[str]) -> Latch | None:
     """The latch in force, or None when there is none; never raises for what the file holds."""
     try:
+        return _says(path)
+    except ValueError:
+        logger.error("%s: %s: the baseline serves until `understudy rearm`", DAMAGED, path)
+        return Latch("baseline", DAMAGED, (), 0)
+
+
+def _says(path: str | os.PathLike[str]) -> Latch | None:
+    """What the file holds; None without one.
+
+    Raises:
+        ValueError: it cannot be read, or holds no latch.
+    """
+    try:
         found = json.loads(Path(path).read_bytes())
         alerts = found["alerts"]
         latch = Latch(found["primary"], found["reason"], tuple(alerts), found["issued_ns"])
@@ -53,37 +66,62 @@ def read(path: str | os.PathLike[str]) -> Latch | None:
             return latch
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        pass  # said below, as for a file that parses but makes no sense
-    logger.error("%s: %s: the baseline serves until `understudy rearm`", DAMAGED, path)
-    return Latch("baseline", DAMAGED, (), 0)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+    raise ValueError("it parses, but makes no sense")
 
 
-def write(path: str | os.PathLike[str], latch: Latch) -> None:
-    """Put the latch in force; on return it is on the disk, whole.
+def write(path: str | os.PathLike[str], latch: Latch) -> str:
+    """Put the latch in force.
+
+    Returns:
+        "" when it is on the disk, whole; else why a power cut may still undo it. In force it is in either case:
+        whoever reads it obeys, so that whoever wrote it has to go on.
 
     Raises:
-        UnderstudyError: it could not be made durable; an older latch, if any, is still in force.
+        UnderstudyError: it is not in force; an older latch, if any, still is.
     """
     if latch.primary not in ENGINES:
         raise UnderstudyError(f"latch: primary must be baseline or candidate, not {latch.primary!r}")
     try:
         durable.write(path, json.dumps(asdict(latch)).encode() + b"\n")
     except OSError as error:
-        raise UnderstudyError(
-            f"latch {path}: cannot be written: {error}: mend the state directory"
-        ) from error
+        if not _holds(path, latch):
+            raise UnderstudyError(
+                f"latch {path}: cannot be written: {error}: mend the state directory"
+            ) from error
+        return _undurable(path, error)
+    return ""
 
 
-def clear(path: str | os.PathLike[str]) -> None:
+def clear(path: str | os.PathLike[str]) -> str:
     """Take the latch away; the config decides again. Nothing happens when there is none.
 
+    Returns:
+        "" when it is gone for good; else why a power cut may still bring it back.
+
     Raises:
-        UnderstudyError: it could not be taken away durably.
+        UnderstudyError: it is still in force.
     """
     try:
         durable.remove(path)
     except OSError as error:
-        raise UnderstudyError(
-            f"latch {path}: cannot be cleared: {error}: mend the state directory"
-        ) from error
+        if os.path.lexists(path):
+            raise UnderstudyError(
+                f"latch {path}: cannot be cleared: {error}: mend the state directory"
+            ) from error
+        return _undurable(path, error)
+    return ""
+
+
+def _holds(path: str | os.PathLike[str], latch: Latch) -> bool:
+    try:
+        return _says(path) == latch
+    except ValueError:
+        return False
+
+
+def _undurable(path: str | os.PathLike[str], error: OSError) -> str:
+    said = f"latch {path}: in force, but a power cut may undo it: {error}: mend the state directory"
+    logger.error("%s", said)
+    return said

@@ -46,6 +46,9 @@ class Place(Protocol):
     def another(self) -> "Child":
         """The same child in another place."""
 
+    def vacate(self) -> None:
+        """Nobody works here any more: it may be a successor's place."""
+
 
 @dataclass(frozen=True, slots=True)
 class Child:
@@ -156,15 +159,21 @@ class Supervisor:
         if old is None or old.returncode is not None or child.place is None:
             return  # it is being started anyway
         fresh = child.place.another()
-        process = await self._start(fresh)
-        self._beside[process] = fresh
+        assert fresh.place is not None
         try:
-            await self._up(process, fresh)
-        except UnderstudyError:
-            await self._finish(process, fresh)
+            process = await self._start(fresh)
+            self._beside[process] = fresh
+            try:
+                await self._up(process, fresh)
+            except UnderstudyError:
+                await self._finish(process, fresh)
+                fresh.place.left(process.pid)  # also when it ended by itself
+                raise
+            finally:
+                del self._beside[process]
+        except (UnderstudyError, OSError):
+            fresh.place.vacate()
             raise
-        finally:
-            del self._beside[process]
         if self._stopping.is_set():
             await self._finish(process, fresh)
             return
@@ -173,6 +182,7 @@ class Supervisor:
         self._beside[old] = child
         try:
             await self._finish(old, child)
+            child.place.vacate()
         finally:
             del self._beside[old]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from understudy import latch
+from understudy import durable, latch
 from understudy.app import roster
 from understudy.app.pilot import Pilot
 from understudy.app.process import RECORD
@@ -132,6 +132,38 @@ async def test_a_rearm_while_the_relay_is_down_is_done_and_says_what_is_not(tmp_
     assert (told["released"], told["primary"]) == ("rollback: worse", "baseline")
     assert "does not answer" in told["relay"] and "as soon as it does" in told["relay"]
     assert pilot.held() is None
+
+
+async def test_a_switch_that_may_not_outlive_a_power_cut_is_carried_out_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relay = Relay()
+    server = await listen(tmp_path / "relay.sock", relay.obey)
+
+    async def answers(self: Pilot) -> None:
+        self.probed_ns = self.clock()
+
+    def fail(directory: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Pilot, "look_at_baseline", answers)
+    pilot = a_pilot(tmp_path)
+    sync = durable.sync
+    monkeypatch.setattr("understudy.durable.sync", fail)
+    told = await pilot.switch("candidate", force=True)
+    assert relay.orders == ["candidate"] and pilot.primary is Leg.CANDIDATE
+    assert "a power cut may undo it" in told["latch"]
+    told = await pilot.rearm(force=True)
+    assert "a power cut may undo it" in told["latch"]
+    assert pilot.held() is None and not pilot.state.latched and relay.orders == ["candidate", "baseline"]
+    monkeypatch.setattr("understudy.durable.sync", sync)
+    rolled = a_pilot(tmp_path)
+    monkeypatch.setattr("understudy.durable.sync", fail)
+    rolled.primary = Leg.CANDIDATE
+    signal = await rolled.consider([], [], None, None, silent_s=lambda: 13.0)
+    assert signal is not None and signal.action is Action.ROLLBACK and rolled.state.latched
+    assert relay.orders[2:] == ["baseline"] and rolled.primary is Leg.BASELINE
+    server.close()
 
 
 async def test_a_candidate_that_is_gone_is_rolled_back_once_the_baseline_answers(

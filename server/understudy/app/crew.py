@@ -82,7 +82,7 @@ class Crew:
             log.warning("%d callers given to a worker that is gone were passed on", moved)
 
     def vacate(self, seat: int) -> None:
-        """Nobody will be started in this seat but as a successor."""
+        """Nobody works in this seat any more, or is started there again: it is a successor's."""
         self._taken.discard(seat)
 
 
@@ -104,10 +104,12 @@ class _Seat:
         self.crew.left(self.seat, pid)
 
     def another(self) -> Child:
-        """A successor, in another seat; this one is free for the next."""
-        child = self.crew.child(self.name)
+        """A successor, in another seat."""
+        return self.crew.child(self.name)
+
+    def vacate(self) -> None:
+        """This seat may be given to the next."""
         self.crew.vacate(self.seat)
-        return child
 
 
 @dataclass(frozen=True, slots=True)

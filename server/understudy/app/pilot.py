@@ -132,7 +132,7 @@ class Pilot:
                 await self._move(Leg.BASELINE, f"rollback: {decision.detail}", tuple(alerts))
             except UnderstudyError as error:
                 held = self.held()
-                if held is None or held.primary != Leg.BASELINE:
+                if held is None or held.primary != Leg.BASELINE or self.primary is not Leg.BASELINE:
                     self.unlatched = str(error)
                     raise
                 # Latched, so decided: a relay that is down reads the latch when it is back, one that did
@@ -223,9 +223,9 @@ class Pilot:
             await self._rehearse("rearm", self.config.primary)
         self.in_progress = True
         try:
-            latch.clear(self._latch)
+            undurable = latch.clear(self._latch)
             self._remember(rollback.rearmed(self.state, self.clock()))
-            told = await self._tell(self.config.primary)
+            told = await self._tell(self.config.primary) | ({"latch": undurable} if undurable else {})
         except UnderstudyError as error:
             if self.held() is not None:
                 raise  # the latch could not be cleared: it is still in force
@@ -263,8 +263,8 @@ class Pilot:
     async def _move(self, to: Leg, reason: str, alerts: tuple[str, ...]) -> dict[str, Any]:
         self.in_progress = True
         try:
-            latch.write(self._latch, latch.Latch(to.value, reason, alerts, self.clock()))
-            return await self._tell(to)
+            undurable = latch.write(self._latch, latch.Latch(to.value, reason, alerts, self.clock()))
+            return await self._tell(to) | ({"latch": undurable} if undurable else {})
         finally:
             self.in_progress = False
 
