@@ -1,6 +1,8 @@
 """The KServe codec against tritonclient's own messages."""
 
 import itertools
+import math
+import struct
 
 import pytest
 from hypothesis import given, settings
@@ -172,6 +174,53 @@ def test_reseeding_changes_the_seed_and_nothing_else() -> None:
 
     unseeded = codec.encode(model="m", id="4", prompt="p", sampling=Sampling(), stream=True)
     assert codec.rebuild(codec.reseed(unseeded, 1), SEEN).sampling.seed is None
+
+
+@pytest.mark.parametrize(
+    ("name", "datatype", "raw"),
+    [
+        ("max_tokens", "BYTES", pack([b"9" * 400])),
+        ("max_tokens", "BYTES", pack([b"8"])),
+        ("max_tokens", "INT32", struct.pack("<i", -(2**31))),
+        ("max_tokens", "UINT64", struct.pack("<Q", 2**63)),
+        ("max_tokens", "FP32", struct.pack("<f", math.inf)),
+        ("temperature", "FP32", struct.pack("<f", math.nan)),
+        ("temperature", "BYTES", pack([b"0"])),
+        ("seed", "FP64", struct.pack("<d", 1e300)),
+    ],
+)
+def test_a_sampling_parameter_that_no_engine_takes_is_undecodable(
+    name: str, datatype: str, raw: bytes
+) -> None:
+    theirs = oracle.ModelInferRequest.FromString(
+        KServeCodec().encode(model="m", id="", prompt="p", sampling=Sampling(), stream=True)
+    )
+    theirs.inputs.add(name=name, datatype=datatype, shape=[1, 1])
+    theirs.raw_input_contents.append(raw)
+    with pytest.raises(Undecodable, match=name):
+        KServeCodec().rebuild(theirs.SerializeToString(), SEEN)
+
+
+def test_a_shadow_hears_nothing_of_the_callers_patience_and_rank() -> None:
+    codec = KServeCodec()
+    plain = codec.encode(model="m", id="4", prompt="timeout priority", sampling=Sampling(), stream=True)
+    assert codec.shadowed(plain) is plain
+    theirs = oracle.ModelInferRequest.FromString(plain)
+    theirs.parameters["tier"].string_param = "gold"
+    kept = theirs.SerializeToString(deterministic=True)
+    theirs.parameters["timeout"].int64_param = 5
+    theirs.parameters["priority"].uint64_param = 1
+    sent = oracle.ModelInferRequest.FromString(codec.shadowed(theirs.SerializeToString()))
+    assert sent.SerializeToString(deterministic=True) == kept
+
+
+def test_a_parameter_in_two_spellings_marks_a_request_by_either() -> None:
+    theirs = oracle.ModelInferRequest(model_name="m")
+    theirs.parameters["sequence_id"].int64_param = 5
+    theirs.parameters["Sequence_ID"].int64_param = 0
+    assert "sequence_id" in KServeCodec().ask(theirs.SerializeToString()).marks
+    del theirs.parameters["sequence_id"]
+    assert not KServeCodec().ask(theirs.SerializeToString()).marks
 
 
 def test_a_stop_tensor_is_a_cancel_and_not_a_request() -> None:

@@ -185,6 +185,10 @@ class Bytes:
         """Collect it."""
         return Bytes._Reader()
 
+    def shadowed(self, raw: bytes) -> bytes:
+        """It says nothing of that."""
+        return raw
+
     def reseed(self, raw: bytes, seed: int) -> bytes:
         """It has no seed."""
         return raw

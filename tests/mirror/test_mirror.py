@@ -107,6 +107,18 @@ async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
     assert stage.mirror.bytes == 0 and not stage.mirror.flights
 
 
+async def test_a_request_that_cannot_be_sent_on_is_on_no_books(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(raw: bytes) -> bytes:
+        raise ValueError("a defect")
+
+    monkeypatch.setattr(CODEC, "shadowed", broken, raising=False)
+    with pytest.raises(ValueError, match="a defect"):
+        stage.begin(Leg.BASELINE)
+    assert not stage.mirror.flights and stage.mirror.ledger.eligible == 0 and stage.mirror.ledger.balanced
+
+
 @pytest.mark.parametrize("method", [INFER, STREAM])
 async def test_with_the_candidate_live_the_baseline_shadows_and_the_control_is_a_second_baseline(
     stage: Stage, method: str

@@ -160,6 +160,10 @@ class Codec(Protocol):
         """Return a new, empty reader for a reply to this request."""
         ...
 
+    def shadowed(self, raw: bytes) -> bytes:
+        """The request as a shadow leg gets it: without what the caller said of its own waiting and rank."""
+        ...
+
     def reseed(self, raw: bytes, seed: int) -> bytes:
         """The same request with another seed; unchanged bytes when it sets none."""
         ...

@@ -4,6 +4,7 @@ Dialects (reference: TensorRT-LLM backend): *ensemble* and *bls* share names (`t
 ...); *llmapi* prefixes its parameters with `sampling_param_`. They are told apart by the names themselves.
 """
 
+import math
 import struct
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -22,6 +23,8 @@ STREAM = f"{SERVICE}/ModelStreamInfer"
 HABITS = 1024
 """Models whose streaming habit is remembered; a client may invent model names."""
 
+_CALLERS = ("timeout", "priority")
+"""Request parameters by which a caller says how long it waits in the engine's queue, and before whom."""
 _FORMATS = {
     "BOOL": "?",
     "INT8": "b",
@@ -81,12 +84,11 @@ class KServeCodec:
         if any(tensor.name == "stop" for tensor in body.inputs):
             found = _tensors(body.inputs, body.raw_input_contents).get("stop", ())
             stop = bool(found and found[0] is True)
-        parameters = _parameters(body.parameters)
-        marks = {
-            name for name, value in parameters.items() if name != "sequence_id" or value not in ("", "0")
-        }
+        told = _parameters(body.parameters)
+        # Every value counts: an engine may read another of two than we do.
+        marks = {name for name, value in told if name != "sequence_id" or value not in ("", "0")}
         marks.update(tensor.name.lower() for tensor in body.inputs)
-        return Ask(body.id, stop, body, raw, parameters, frozenset(marks))
+        return Ask(body.id, stop, body, raw, dict(told), frozenset(marks))
 
     def request(self, ask: Ask, seen: Seen) -> Request:
         """Decode the prompt and its sampling; shared-memory tensors cannot be shown to another process."""
@@ -174,6 +176,19 @@ class KServeCodec:
         if excluded is None and any(name.startswith("sampling_param_") for name in tensors):
             excluded = tensors.get("sampling_param_exclude_input_from_output", (True,))
         return "" if excluded and excluded[0] else request.text
+
+    def shadowed(self, raw: bytes) -> bytes:
+        """Without Triton's `timeout` and `priority`: a shadow waits as we say, and never goes before a caller."""
+        if not any(name.encode() in raw for name in _CALLERS):
+            return raw
+        body = _parse(InferRequest, raw)
+        kept = [entry for entry in body.parameters if entry.key not in _CALLERS]
+        if len(kept) == len(body.parameters):
+            return raw
+        del body.parameters[:]
+        body.parameters.extend(kept)
+        result: bytes = body.SerializeToString()
+        return result
 
     def reseed(self, raw: bytes, seed: int) -> bytes:
         """Overwrite the seed tensor in place; its datatype's width is respected."""
@@ -284,22 +299,35 @@ def _sampling(tensors: dict[str, Sequence[Any]]) -> Sampling:
     def first(field: str) -> Any:
         return next((tensors[name][0] for name in _NAMES[field] if tensors.get(name)), None)
 
-    def whole(field: str) -> int | None:
+    def number(field: str) -> int | float | None:
         value = first(field)
+        if value is not None and not isinstance(value, int | float):
+            raise ValueError(f"{field} is no number")
+        if value is not None and not math.isfinite(value):
+            raise ValueError(f"{field} is {value}")
+        return value
+
+    def whole(field: str, most: int = 2**64) -> int | None:
+        value = number(field)
+        if value is not None and abs(value) >= most:
+            raise ValueError(f"{field} is {value}")
         return None if value is None else int(value)
 
     def real(field: str) -> float | None:
-        value = first(field)
+        value = number(field)
         return None if value is None else float(f"{value:.7g}")  # FP32 .7 is 0.699999988
 
     words = next((tensors[name] for name in _NAMES["stop"] if tensors.get(name)), ())
     try:
+        tokens = whole("max_tokens", 2**31)
+        if tokens is not None and tokens < 0:
+            raise ValueError(f"max_tokens is {tokens}")
         return Sampling(
             temperature=real("temperature"),
             top_k=whole("top_k"),
             top_p=real("top_p"),
             seed=whole("seed"),
-            max_tokens=whole("max_tokens"),
+            max_tokens=tokens,
             stop=tuple(word.decode(errors="replace") for word in words if word),
         )
     except (ValueError, OverflowError, AttributeError) as error:
@@ -310,16 +338,16 @@ def _flag(tensors: dict[str, Sequence[Any]], *names: str) -> bool:
     return any(bool(tensors[name][0]) for name in names if tensors.get(name))
 
 
-def _parameters(parameters: Any) -> dict[str, str]:
-    """Request parameters with text or integer values and flags that are true, lower-case names."""
-    known = {}
+def _parameters(parameters: Any) -> list[tuple[str, str]]:
+    """Request parameters with text or integer values and flags that are true, lower-case names, as they come."""
+    told = []
     for entry in parameters:
         kind = entry.value.WhichOneof("parameter_choice")
         if kind in ("string_param", "int64_param", "uint64_param"):
-            known[entry.key.lower()] = str(getattr(entry.value, kind))
+            told.append((entry.key.lower(), str(getattr(entry.value, kind))))
         elif kind == "bool_param" and entry.value.bool_param:
-            known[entry.key.lower()] = "true"
-    return known
+            told.append((entry.key.lower(), "true"))
+    return told
 
 
 def _finish(values: Sequence[Any]) -> Finish:

@@ -267,25 +267,25 @@ class Mirror:
         tick: int,
     ) -> Flight:
         """Send an admitted request to the shadow legs; the live reply follows through `Flight.answered`."""
-        messages = {}
-        for leg in self._legs(live, admitted):
-            messages[leg] = raw
-            if leg is Leg.CONTROL:  # never the caller's seed: the same draw would hide the noise it measures
-                messages[leg] = codec.reseed(raw, int(fraction(request.id, "seed") * 2**53))
         flight = Flight(self, request, live, admitted, admitted_ns, tick)
-        self.ledger.admit(tick)
-        self.flights[id(flight)] = flight
-        self._requests -= 1
-        flight.asked = len(messages) * (request.sampling.max_tokens or self.settings.tokens_unasked)
-        self._tokens -= flight.asked
-        flight.hold(len(raw))
         calls = []
-        for leg, message in messages.items():
+        shadowed = codec.shadowed(raw)
+        for leg in self._legs(live, admitted):
+            message = shadowed
+            if leg is Leg.CONTROL:  # never the caller's seed: the same draw would hide the noise it measures
+                message = codec.reseed(shadowed, int(fraction(request.id, "seed") * 2**53))
             metadata = metadata_for(leg, request, headers, self.settings)
             shadow = self.shadows[leg].next()
             calls.append(Call(shadow, codec, request, message, metadata, self.settings, flight.hold))
         flight.calls = tuple(calls)
+        flight.asked = len(calls) * (request.sampling.max_tokens or self.settings.tokens_unasked)
+        # From here on it is on the books, and nothing that it holds may keep it from being resolved.
+        self.ledger.admit(tick)
+        self.flights[id(flight)] = flight
+        self._requests -= 1
+        self._tokens -= flight.asked
         self._controls += len(calls) - 1
+        flight.hold(len(raw))
         task = flight.task = asyncio.get_running_loop().create_task(flight.run())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
