@@ -1,7 +1,8 @@
 """The table: what is called and what must come back, whoever calls and whatever stands between.
 
 Names are those of gRPC's published interop test descriptions where there is one for the case; the others are ours.
-Left out of gRPC's list: what is about credentials, and cacheable_unary, which no gRPC library has any more.
+Left out of gRPC's list: what is about credentials or load reports (orca), cacheable_unary, which no gRPC library has
+any more, and soak and long-lived channels, for which there is `make soak`.
 """
 
 import base64
