@@ -1,8 +1,10 @@
 """What workers count is exported as totals that never fall, whoever is restarted."""
 
+from dataclasses import asdict
 from typing import Any
 
-from understudy.app.tally import Tally
+from understudy.app.tally import EVENTS, Tally
+from understudy.relay.counts import Counts
 
 
 def worker(accepted: int, unreached: int = 0, **more: Any) -> dict[str, Any]:
@@ -28,3 +30,10 @@ def test_refused_handshakes_are_events_by_their_reason_and_each_path_has_its_own
     assert tally.events["relay", "handshake_tls"] == 2 and tally.upstream_failures["candidate"] == 3
     assert tally.events["compat", "calls"] == 4 and tally.events["compat", "blind"] == 1
     assert tally.events["relay", "blind"] == 0
+
+
+def test_callers_whom_the_relay_cut_off_are_events() -> None:
+    tally = Tally()
+    tally.take("relay", {1: asdict(Counts(cut=2)), 2: asdict(Counts(cut=1))})
+    assert tally.events["relay", "cut"] == 3
+    assert set(EVENTS["relay"]) <= set(asdict(Counts()))

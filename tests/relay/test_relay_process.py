@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,11 @@ MAIN = """
 import json, sys
 from understudy.relay import Settings, run
 sys.exit(run(Settings(**json.loads(sys.argv[1]))))
+"""
+
+LIMITED = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[2]), int(sys.argv[3])))
 """
 
 
@@ -69,6 +75,59 @@ async def test_a_process_serves_an_inherited_socket_and_drains_on_sigterm(stage:
         finally:
             process.kill()
             process.wait()
+
+
+@pytest.mark.parametrize(("hard", "enough"), [(400, True), (200, False)])
+async def test_a_process_takes_all_the_open_files_it_may_have_and_says_when_they_are_too_few(
+    stage: "Stage", hard: int, enough: bool
+) -> None:
+    """120 callers need 240 of them, and the process begins with 100."""
+
+    writers: list[asyncio.StreamWriter] = []
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        writer.write(await reader.read(2))
+        await reader.read()
+        writer.close()
+
+    engine = await asyncio.start_unix_server(greet, stage.directory / "engine.sock", backlog=200)
+    with socket.create_server(("127.0.0.1", 0), backlog=200) as listening:
+        given = {
+            "listen_fd": listening.fileno(),
+            "baseline": f"unix:{stage.directory}/engine.sock",
+            "candidate": f"unix:{stage.directory}/engine.sock",
+            "run_dir": str(stage.directory),
+            "latch": str(stage.directory / "latch.json"),
+            "max_connections": 120,
+        }
+        with subprocess.Popen(
+            [sys.executable, "-c", LIMITED + MAIN, json.dumps(given), "100", str(hard)],
+            pass_fds=(listening.fileno(),),
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            callers = [socket.create_connection(listening.getsockname()) for _ in range(120)]
+            loop, served = asyncio.get_running_loop(), 0
+            for caller in callers:
+                caller.setblocking(False)
+                await loop.sock_sendall(caller, b"hi")
+            with suppress(TimeoutError, ConnectionError):
+                for turn, caller in enumerate(callers):
+                    async with asyncio.timeout(10 if enough or not turn else 1):
+                        served += await loop.sock_recv(caller, 2) == b"hi"
+            for caller in callers:
+                caller.close()
+            process.terminate()
+            _, said = await asyncio.to_thread(process.communicate, None, 10)
+    assert (served == 120) is enough
+    assert ("relay.max_connections: 120" in said) is not enough
+    for writer in writers:
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+    engine.close()
+    await engine.wait_closed()
 
 
 async def test_the_latch_wins_over_the_config_until_it_is_cleared(stage: "Stage") -> None:

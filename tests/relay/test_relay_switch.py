@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import grpc.aio
 import pytest
+from understudy.relay.counts import DRAINED
 from understudy.relay.counts import SWITCHED as MESSAGE
 
 if TYPE_CHECKING:
@@ -102,6 +103,16 @@ async def test_an_idle_held_stream_gets_one_unavailable_and_its_next_reaches_the
     await stage.candidate.quiet()
     status = await relay.until(lambda s: s["switch"]["remaining"] == 0)
     assert (status["ended_idle"], status["truncated"]) == (8, 0)
+
+
+async def test_a_held_stream_that_ends_with_its_worker_is_not_told_of_a_switch(stage: "Stage") -> None:
+    await stage.observer(marks=True)
+    relay = stage.relay()
+    await relay.until(lambda s: s["observer_connected"])
+    chat = Chat(stage.channel(relay.address))
+    assert await chat.ask(b"hi") == b"candidate:hi"
+    assert relay.ask("drain")["ok"]
+    assert await chat.ending() == (grpc.StatusCode.UNAVAILABLE, DRAINED)
 
 
 async def test_a_busy_held_stream_finishes_its_request_first(stage: "Stage") -> None:

@@ -93,6 +93,34 @@ def test_any_cutting_gives_the_same_account_and_loses_no_byte(
     assert facts(tracker, streams) == facts(once, table)
 
 
+@given(directions(), cuts, st.integers(1, 4))
+def test_who_takes_a_few_frames_at_a_time_gets_the_same_account_and_every_byte(
+    direction: tuple[list[bytes], bool], sizes: list[int], most: int
+) -> None:
+    frames, client = direction
+    whole = b"".join(frames)
+    once, table = Boundary(client), Streams()
+    assert once.feed(whole, table) == len(whole)
+    fed, fed_streams = Boundary(client), Streams()
+    cut, cut_streams, out = Boundary(client), Streams(), b""
+    for chunk in chunks(whole, sizes):
+        rest = chunk
+        while rest:
+            taken = fed.feed(rest, fed_streams, most)
+            assert taken
+            rest = rest[taken:]
+        rest = chunk
+        while rest:
+            held = len(cut.held)
+            pieces = cut.split(rest, cut_streams, most)
+            said = b"".join(piece.data for piece in pieces)
+            assert len(pieces) <= most
+            rest = rest[len(said) - held + len(cut.held) :]
+            out += said
+    assert facts(fed, fed_streams) == facts(cut, cut_streams) == facts(once, table)
+    assert out == whole
+
+
 @given(directions(), cuts)
 def test_clean_means_between_two_whole_frames_outside_a_header_block(
     direction: tuple[list[bytes], bool], sizes: list[int]

@@ -16,10 +16,11 @@ EVENTS = {
         "renewed",
         "opaque",
         "resets",
+        "cut",
         "ended_idle",
         "truncated",
     ),
-    "compat": ("calls", "elided", "blind"),
+    "compat": ("calls", "refused", "elided", "blind"),
 }
 """What the processes in callers' way count, by kind of process."""
 

@@ -10,21 +10,22 @@ its client might have done, and the engine did not fail.
 
 import asyncio
 import math
-import socket
-import struct
 from typing import Protocol
 
 from understudy.relay.copying import Copying
 from understudy.relay.counts import Counts, Departure
 from understudy.relay.leaving import Leaving
+from understudy.relay.linger import Linger, reset, unsent
 from understudy.relay.settings import Settings
 from understudy.relay.tap import Tap
 from understudy.relay.way import Way
 from understudy.wire.boundary import Streams
 from understudy.wire.copy import End, Kind, Record
 
-_RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER that turns a close into a reset."""
+_TURN = 1000
+"""Frames of one connection that pass in one turn of the loop: a chunk may hold 28,000, and others wait meanwhile."""
+_SHAPED = 150
+"""The same where a chunk is taken apart, which costs seven times as much."""
 
 
 class Home(Protocol):
@@ -51,14 +52,15 @@ class Connection:
     """Both transports of one client connection."""
 
     __slots__ = (
-        "_abort_at",
         "_closing",
+        "_cut",
         "_home",
         "client",
         "copying",
         "ends_at",
         "leaving",
         "leg",
+        "lingering",
         "number",
         "opaque",
         "replica",
@@ -83,8 +85,10 @@ class Connection:
         """What serves it, counted there."""
         self.ends_at = math.inf
         """Loop time at which it has served its time."""
+        self.lingering: Linger | None = None
+        """Set once all is said."""
         self._closing = False
-        self._abort_at = 0.0
+        self._cut = False
 
     @property
     def blind(self) -> bool:
@@ -110,8 +114,7 @@ class Connection:
                 self.take(way, early)
             if way.over:
                 self.over(way)
-            if way.source is not None and not way.source.is_closing():
-                way.source.resume_reading()
+            way.resume()
 
     def take(self, way: Way, data: bytes) -> None:
         """Bytes have come in one direction."""
@@ -132,7 +135,9 @@ class Connection:
         ):
             self._shape(way, data)
         else:
-            way.tracker.feed(data, self.streams)
+            taken = way.tracker.feed(data, self.streams, _TURN)
+            if taken < len(data):
+                data = self._breathe(way, data, taken)
             way.send(data)
             if copying.on and not tap.copy(way.kind, self.number, data):
                 copying.blind()
@@ -148,6 +153,8 @@ class Connection:
         way.over = True
         if not self.leg:
             return
+        while way.rest:
+            self._go_on(way)
         self.copying.end(End.CLIENT_CLOSED if way is self.client else End.SERVER_CLOSED)
         if way.tracker.held:
             way.send(way.tracker.release())
@@ -161,6 +168,11 @@ class Connection:
     def lost(self, way: Way, error: Exception | None) -> None:
         """One side's transport is gone; the other goes the same way."""
         other = self.other(way)
+        # What an engine has said is its client's; what a client has said that is gone matters to nobody.
+        while way is self.server and way.rest:
+            self._go_on(way)
+        way.rest = b""
+        way.over = True
         way.source = other.sink = None
         if error is not None and not self._closing:
             self._home.counts.resets += 1
@@ -170,9 +182,15 @@ class Connection:
             self.copying.end(End.SERVER_RESET if error else End.SERVER_CLOSED)
         if other.source is None:
             self._home.forget(self)
-        elif error is not None and not other.source.get_write_buffer_size():
+        elif error is not None and not (other.source.get_write_buffer_size() or self._unsent()):
             self._closing = True
             reset(other.source)
+        elif way is self.server and not self.client.over:
+            self._closing = True
+            self._let_go()
+            # Whatever it says now goes nowhere.
+            self.client.slow = False
+            self.client.resume()
         else:
             self._closing = True
             self._linger()
@@ -194,6 +212,8 @@ class Connection:
 
     def abort(self) -> None:
         """Close both sides at once."""
+        if self._unsent():
+            self._count_cut()
         self.copying.end(End.RELAY)
         self._closing = True
         for way in (self.client, self.server):
@@ -212,8 +232,10 @@ class Connection:
         stream = self.streams.open.get(number)
         if stream is not None:
             stream.idle_at = count if record.kind is Kind.IDLE else -1
-            if self.leaving is not None:
-                self.sweep(self._now())
+            if self.leaving is not None and self.lingering is None and not self._closing:
+                now = self._now()
+                self.leaving.end_stream(number, stream, now)
+                self._settle(self.leaving, now)
 
     def _not_http2(self, way: Way) -> None:
         """From here on bytes pass uncounted; what was copied so far shows the observer why."""
@@ -241,49 +263,59 @@ class Connection:
         self.sweep(self._now())
 
     def sweep(self, now: float) -> None:
-        """End what may be ended by now; called at each mark and a few times a second."""
-        if self._abort_at and now >= self._abort_at:
-            self.abort()
-            return
-        leaving = self.leaving
-        if leaving is None or self._closing or self._abort_at:
-            return
-        leaving.end_streams(now)
+        """End what may be ended by now; called a few times a second."""
+        leaving, lingering = self.leaving, self.lingering
+        if lingering is not None:
+            limit = leaving.departure.deadline if leaving is not None else math.inf
+            if now >= lingering.due and lingering.ends(now, self._unsent(), limit):
+                self.abort()
+        elif leaving is not None and not self._closing:
+            leaving.end_streams(now)
+            self._settle(leaving, now)
+
+    def _settle(self, leaving: Leaving, now: float) -> None:
+        """Say what there is to say, and let the client go if that was the last."""
         self._flush(self.server)
         self._flush(self.client)
         if leaving.stuck(now, self.opaque):
-            self.close()
+            if self.server.tracker.left and not self.server.swallowing:
+                self._count_cut()
+            self._closing = True
+            self._let_go()
+            if self.server.source is not None:
+                self.server.source.close()
         elif leaving.done(now):
-            # All is said: the client closes, which a FIN hurries, and nothing it sent meanwhile is answered
-            # with a reset that could overtake the last bytes.
-            self.copying.end(End.RELAY)
-            self.server.finish()
-            self._linger()
+            self._let_go()
 
     def _shape(self, way: Way, data: bytes) -> None:
         """Pass a chunk frame by frame."""
         tap, copying, leaving = self._home.tap, self.copying, self.leaving
         out: list[bytes] = []
         copy: list[bytes] = []
-        unsent = tap.unsent
-        for piece in way.tracker.split(data, self.streams):
+        held, behind = len(way.tracker.held), tap.unsent
+        pieces = way.tracker.split(data, self.streams, _SHAPED)
+        if len(pieces) == _SHAPED:
+            taken = sum(len(piece.data) for piece in pieces) - held + len(way.tracker.held)
+            if taken < len(data):
+                self._breathe(way, data, taken)
+        for piece in pieces:
             if leaving is not None and piece.clean and (own := leaving.own(way)):
                 out.append(own)
                 if way is self.client:
                     copy.append(own)
             if piece.frame is not None:
                 way.swallowing = leaving is not None and leaving.keeps_back(way, piece, piece.frame)
-                way.eliding = not way.swallowing and copying.elides(piece.frame, unsent)
+                way.eliding = not way.swallowing and copying.elides(piece.frame, behind)
                 if way.eliding:
                     copying.run(way.kind, copy)
                     copying.elide(way, piece.data[:9])
-                    unsent = tap.unsent
+                    behind = tap.unsent
             if way.swallowing:
                 continue
             out.append(piece.data)
             if not way.eliding:
                 copy.append(piece.data)
-                unsent += len(piece.data)
+                behind += len(piece.data)
         if leaving is not None and way.tracker.clean and (own := leaving.own(way)):
             out.append(own)
             if way is self.client:
@@ -306,18 +338,51 @@ class Connection:
             if way is self.client:
                 self.copying.chunk(way.kind, own)
 
+    def _breathe(self, way: Way, data: bytes, taken: int) -> bytes:
+        """So many frames have come at once that the rest waits for the loop's next turn; what goes now."""
+        way.rest = data[taken:]
+        # Counted again when their turn has come.
+        if way is self.client:
+            self._home.counts.client_bytes -= len(way.rest)
+        else:
+            self._home.counts.server_bytes -= len(way.rest)
+        if way.source is not None:
+            way.source.pause_reading()
+        asyncio.get_running_loop().call_soon(self._go_on, way)
+        return data[:taken]
+
+    def _go_on(self, way: Way) -> None:
+        """Pass on what had to wait."""
+        rest, way.rest = way.rest, b""
+        if rest:
+            self.take(way, rest)
+        way.resume()
+
+    def _let_go(self) -> None:
+        """Say that nothing more comes. The client closes, which a FIN hurries.
+
+        It is read on: unread bytes would be answered with a reset, which could overtake the last ones we sent.
+        """
+        self.copying.end(End.RELAY)
+        self.server.finish()
+        self._linger()
+
     def _linger(self) -> None:
-        """Whatever happens, be gone after the linger time."""
-        self._abort_at = self._abort_at or self._now() + self._home.settings.linger_s
-        self._home.watch(self)
+        """Whatever happens, be gone when the client has taken what it takes."""
+        if self.lingering is None:
+            home = self._home.settings
+            self.lingering = Linger(self._now(), self._unsent(), home.linger_s, home.drain_max_s)
+            self._home.watch(self)
+
+    def _unsent(self) -> int:
+        """Bytes that the client has not got; of one that is gone, none."""
+        source = self.client.source
+        return unsent(source, self.client.over) if source is not None else 0
+
+    def _count_cut(self) -> None:
+        if not self._cut:
+            self._cut = True
+            self._home.counts.cut += 1
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
-
-
-def reset(transport: asyncio.Transport) -> None:
-    """Close with a TCP reset, as a peer that died would."""
-    sock: socket.socket | None = transport.get_extra_info("socket")
-    if sock is not None and sock.family != socket.AF_UNIX:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-    transport.abort()

@@ -2,6 +2,7 @@
 
 Requests: {"op":"status"}, {"op":"switch","to":"baseline"|"candidate","drain_max_s":30}, {"op":"drain"};
 `drain_max_s` may be left out. {"op":"aim","to":...} is the first half of a switch: new connections alone.
+{"op":"probe","every_s":0.002} begins a close look at the loop's lag, 0 ends it; the answer is what the last one saw.
 {"op":"listening"} is answered with the listening socket beside the text (SCM_RIGHTS), for a successor.
 Answers: {"ok":true,...} or {"ok":false,"error":"..."}.
 """
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from understudy.errors import UnderstudyError
+from understudy.relay.probe import Probe
 
 _LINE = 64 * 1024
 """Longest request, bytes."""
@@ -35,6 +37,10 @@ class Orders(Protocol):
     def drain(self, drain_max_s: float | None = None) -> dict[str, Any]:
         """Finish and end."""
 
+    @property
+    def probe(self) -> Probe:
+        """The loop's lag."""
+
     def listening(self) -> tuple[dict[str, Any], int]:
         """The listening socket's address and descriptor."""
 
@@ -50,6 +56,9 @@ def answer(orders: Orders, line: bytes, fds: list[int]) -> dict[str, Any]:
         if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int | float) or limit < 0):
             raise UnderstudyError("control: drain_max_s is a number of seconds, 0 or above")
         to = request.pop("to", None) if op in ("switch", "aim") else None
+        every = request.pop("every_s", None) if op == "probe" else 0
+        if isinstance(every, bool) or not isinstance(every, int | float):
+            raise UnderstudyError("control: probe takes every_s, a number of seconds")
         if request:
             raise UnderstudyError(f"control: {op} does not take {', '.join(map(repr, request))}")
         if op == "status":
@@ -58,13 +67,16 @@ def answer(orders: Orders, line: bytes, fds: list[int]) -> dict[str, Any]:
             result = orders.switch(str(to), limit)
         elif op == "aim":
             result = orders.aim(str(to))
+        elif op == "probe":
+            result = orders.probe.look(every)
         elif op == "drain":
             result = orders.drain(limit)
         elif op == "listening":
             result, fd = orders.listening()
             fds.append(fd)
         else:
-            raise UnderstudyError(f"control: no such op {op!r}: use status, switch, aim, drain or listening")
+            known = "status, switch, aim, probe, drain or listening"
+            raise UnderstudyError(f"control: no such op {op!r}: use {known}")
     except UnderstudyError as error:
         return {"ok": False, "error": str(error)}
     except (ValueError, RecursionError) as error:

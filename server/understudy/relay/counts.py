@@ -6,6 +6,8 @@ from typing import Final
 
 SWITCHED: Final = "understudy: the primary engine was switched, try again"
 """What callers of a held stream are told when the relay ends it at a switch."""
+DRAINED: Final = "understudy: this proxy process makes way for another or stops, try again"
+"""The same when a worker drains: at its restart, at an upgrade, at the end."""
 
 
 @dataclass(slots=True)
@@ -35,6 +37,8 @@ class Counts:
     opaque: int = 0
     """Connections that do not speak HTTP/2."""
     resets: int = 0
+    cut: int = 0
+    """Connections ended by the relay before their client had all that was said to it."""
     ended_idle: int = 0
     """Streams ended at a switch while no request was in flight on them."""
     truncated: int = 0

@@ -42,15 +42,16 @@ class End(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The peer is slow."""
         # This side takes no more for now: the other is not read until it does.
-        other = self._connection.other(self._way).source
-        if other is not None and not other.is_closing():
-            other.pause_reading()
+        other = self._connection.other(self._way)
+        other.slow = True
+        if other.source is not None and not other.source.is_closing():
+            other.source.pause_reading()
 
     def resume_writing(self) -> None:
         """The peer takes more again."""
-        other = self._connection.other(self._way).source
-        if other is not None and not other.is_closing():
-            other.resume_reading()
+        other = self._connection.other(self._way)
+        other.slow = False
+        other.resume()
 
     def connection_lost(self, error: Exception | None) -> None:
         """It is gone."""

@@ -1,5 +1,6 @@
 """The few HTTP/2 frames the relay says itself (RFC 9113); none of them touches HPACK state (RFC 7541)."""
 
+from functools import lru_cache
 from typing import Final
 
 from understudy.wire.boundary import (
@@ -51,7 +52,7 @@ def reset(stream: int, code: int) -> bytes:
 
 
 def window(count: int) -> bytes:
-    """WINDOW_UPDATE of the connection: `count` bytes that went nowhere may be sent again."""
+    """WINDOW_UPDATE of the connection: `count` bytes (2^31-1 at most) that went nowhere may be sent again."""
     return frame(WINDOW_UPDATE, 0, 0, count.to_bytes(4))
 
 
@@ -60,10 +61,15 @@ def trailers(stream: int, answered: bool, message: str) -> bytes:
 
     Literals are never indexed (RFC 7541 section 6.2.3), so that both ends' dynamic tables stay as they are.
     """
+    return frame(HEADERS, END_HEADERS | END_STREAM, stream, _block(answered, message))
+
+
+@lru_cache(8)
+def _block(answered: bool, message: str) -> bytes:
+    """The same for thousands of streams that end together."""
     block = b"" if answered else _STATUS_200 + _literal(b"", b"application/grpc", _CONTENT_TYPE)
     block += _literal(b"grpc-status", str(UNAVAILABLE).encode())
-    block += _literal(b"grpc-message", _percent(message))
-    return frame(HEADERS, END_HEADERS | END_STREAM, stream, block)
+    return block + _literal(b"grpc-message", _percent(message))
 
 
 def _literal(name: bytes, value: bytes, index: int = 0) -> bytes:

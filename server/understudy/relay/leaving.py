@@ -9,7 +9,7 @@ from understudy.relay import frames
 from understudy.relay.counts import Counts, Departure
 from understudy.relay.way import Way
 from understudy.wire import boundary
-from understudy.wire.boundary import Frame, Piece, Streams
+from understudy.wire.boundary import Frame, Piece, Stream, Streams
 from understudy.wire.copy import Kind
 
 _QUIET_S = 1.0
@@ -60,26 +60,31 @@ class Leaving:
 
     def end_streams(self, now: float) -> None:
         """End the streams that may be ended by now."""
+        if not self._goaway_due:
+            for number, stream in list(self._streams.open.items()):
+                self.end_stream(number, stream, now)
+
+    def end_stream(self, number: int, stream: Stream, now: float) -> None:
+        """End this one, if it may be ended by now."""
         if self._goaway_due:
             return
         late, departure, counts = self.late(now), self.departure, self._counts
-        for number, stream in list(self._streams.open.items()):
-            stream.opened = stream.opened or now
-            quiet = stream.client_bytes > 0 or now - stream.opened >= _QUIET_S
-            idle = stream.idle_at == stream.client_bytes and not stream.client_ended and quiet
-            if idle and (late or not departure.spares):
-                departure.ended_idle += 1
-                counts.ended_idle += 1
-            elif late:
-                departure.truncated += 1
-                counts.truncated += 1
-            else:
-                continue
-            self._end(number, stream.answered)
+        stream.opened = stream.opened or now
+        quiet = stream.client_bytes > 0 or now - stream.opened >= _QUIET_S
+        idle = stream.idle_at == stream.client_bytes and not stream.client_ended and quiet
+        if idle and (late or not departure.spares):
+            departure.ended_idle += 1
+            counts.ended_idle += 1
+        elif late:
+            departure.truncated += 1
+            counts.truncated += 1
+        else:
+            return
+        self._end(number, stream.answered)
 
     def stuck(self, now: float, opaque: bool) -> bool:
         """There is no boundary to say anything at, and no time left: all ends with the connection."""
-        if not self.late(now) or not (opaque or self._goaway_due or self._server.pending):
+        if not self.late(now) or not (opaque or self._goaway_due or self._server.pending or self._halfway):
             return False
         self.departure.truncated += len(self._streams.open)
         self._counts.truncated += len(self._streams.open)
@@ -88,7 +93,13 @@ class Leaving:
     def done(self, now: float) -> bool:
         """All is said, and nothing is open any more."""
         heard = self._acknowledged or now >= min(self.departure.deadline, self.departure.answer_by)
-        return heard and not self._streams.open and self._server.tracker.clean
+        return heard and not self._streams.open and not self._halfway and not self._server.pending
+
+    @property
+    def _halfway(self) -> bool:
+        """The client has been sent part of a frame, or of a header block. One that is kept back it never sees."""
+        tracker = self._server.tracker
+        return not tracker.clean and not (self._server.swallowing and tracker.left)
 
     def keeps_back(self, way: Way, piece: Piece, frame: Frame) -> bool:
         """Whether this frame goes no further: the answer to our PING, or part of a stream we have ended."""
@@ -104,23 +115,30 @@ class Leaving:
         if frame.kind == boundary.DATA and frame.length:
             # Its sender has spent connection-level flow control on it that nobody else gives back.
             other = self._server if way is self._client else self._client
-            other.pending += frames.window(frame.length)
+            other.owed += frame.length
         # Header blocks pass whatever becomes of them: HPACK must stay in step.
         return frame.kind not in (boundary.HEADERS, boundary.CONTINUATION, boundary.PUSH_PROMISE)
 
     def own(self, way: Way) -> bytes:
         """The frames to put in at this boundary."""
-        own, way.pending = way.pending, b""
+        own = b""
         if way.kind is Kind.SERVER and self._goaway_due:
             self._goaway_due = False
-            own = frames.goaway(way.tracker.goaway) + frames.ping(self._mark) + own
+            own = frames.goaway(way.tracker.goaway) + frames.ping(self._mark)
+        if way.pending:
+            own += b"".join(way.pending)
+            way.pending.clear()
+        if way.owed:
+            given = min(way.owed, boundary.LAST)
+            way.owed -= given
+            own += frames.window(given)
         return own
 
     def _end(self, number: int, answered: bool) -> None:
         """End one stream towards both sides, each at its next frame boundary."""
         del self._streams.open[number]
         self.ended.add(number)
-        self._server.pending += frames.trailers(number, answered, self.departure.message)
+        self._server.pending.append(frames.trailers(number, answered, self.departure.message))
         # As gRPC servers do when the client has not half-closed: it need not send anything more.
-        self._server.pending += frames.reset(number, frames.NO_ERROR)
-        self._client.pending += frames.reset(number, frames.CANCEL)
+        self._server.pending.append(frames.reset(number, frames.NO_ERROR))
+        self._client.pending.append(frames.reset(number, frames.CANCEL))

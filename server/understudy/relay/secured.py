@@ -15,6 +15,8 @@ from understudy.relay import frames
 from understudy.tls import PROTOCOL
 
 _READ = 256 * 1024
+_TURN = 250
+"""Records read in one turn of the loop: a chunk may hold thousands of small ones, and others wait meanwhile."""
 _HANDSHAKE = 22
 """The first byte of a TLS record that begins a connection (RFC 8446 section 5.1)."""
 _INADEQUATE_SECURITY = 12
@@ -49,6 +51,8 @@ class Secured(asyncio.Transport, asyncio.Protocol):
     """One connection over TLS."""
 
     __slots__ = (
+        "_behind",
+        "_due",
         "_error",
         "_fresh",
         "_greeted",
@@ -56,12 +60,14 @@ class Secured(asyncio.Transport, asyncio.Protocol):
         "_inner",
         "_out",
         "_over",
+        "_paused",
         "_prefix",
         "_raw",
         "_server_side",
         "_shaking",
         "_shut",
         "_tls",
+        "_told",
     )
 
     def __init__(
@@ -87,10 +93,19 @@ class Secured(asyncio.Transport, asyncio.Protocol):
         self._raw: asyncio.Transport | None = None
         self._shaking = True
         self._over = False
-        """The other side's end was passed on."""
+        """The other side's end has come."""
+        self._told = False
+        """It was passed on."""
         self._shut = False
         """Our own end was sent."""
         self._error: Exception | None = None
+        """Without its traceback, whose frames would keep this connection until a collection."""
+        self._paused = False
+        """We were asked not to read for now."""
+        self._behind = False
+        """More has come than was passed on: records that wait for the loop's next turn, or the end."""
+        self._due = False
+        """That turn is ours too."""
 
     # ---- what the loop tells
 
@@ -126,6 +141,7 @@ class Secured(asyncio.Transport, asyncio.Protocol):
         """
         if self._shaking:
             return False
+        self._over = True
         self._end()
         return True
 
@@ -157,7 +173,7 @@ class Secured(asyncio.Transport, asyncio.Protocol):
         except ssl.SSLError as error:
             self._flush()  # the alert that tells the other side why
             wrong = isinstance(error, ssl.SSLCertVerificationError) or "CERTIFICATE" in (error.reason or "")
-            self._error = error
+            self._error = error.with_traceback(None)
             self._fail(Failure.CERTIFICATE if wrong else Failure.HANDSHAKE)
             return False
         self._flush()
@@ -180,7 +196,7 @@ class Secured(asyncio.Transport, asyncio.Protocol):
         over, wrong = False, None
         try:
             # What is left of a record is asked for last only when some of it is there: no needless exception.
-            while not over and self._in.pending:
+            while not over and self._in.pending and len(chunks) < _TURN:
                 chunk = self._tls.read(_READ)
                 chunks.append(chunk)
                 over = not chunk
@@ -195,15 +211,43 @@ class Secured(asyncio.Transport, asyncio.Protocol):
         if data:
             self._inner.data_received(data)
         if wrong is not None and self._raw is not None:
-            self._error = wrong
+            self._error = wrong.with_traceback(None)
             self._raw.close() if self._raw.get_write_buffer_size() else self._raw.abort()
         elif over:
+            self._over = True
             self._end()
+        elif len(chunks) == _TURN and self._in.pending and self._raw is not None:
+            self._behind = True
+            self._raw.pause_reading()
+            self._soon()
+
+    def _soon(self) -> None:
+        if not self._due:
+            self._due = True
+            asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        """Pass on what had to wait, unless it still has to."""
+        self._due = False
+        if self._paused or not self._behind or self._raw is None:
+            return
+        self._behind = False
+        if self._over:
+            self._end()
+        else:
+            self._read()
+        if not (self._behind or self._paused or self._raw.is_closing()):
+            self._raw.resume_reading()
 
     def _end(self) -> None:
-        if not self._over and self._raw is not None:
-            self._over = True
-            self._inner.eof_received()
+        """Pass on the other side's end, behind everything it has said."""
+        if self._told or self._raw is None:
+            return
+        if self._paused:
+            self._behind = True
+            return
+        self._told = True
+        self._inner.eof_received()
 
     def _flush(self) -> None:
         if self._out.pending and self._raw is not None and not self._raw.is_closing():
@@ -236,7 +280,7 @@ class Secured(asyncio.Transport, asyncio.Protocol):
             while sent < len(data):
                 sent += self._tls.write(memoryview(data)[sent:] if sent else data)
         except ssl.SSLError as error:
-            self._error = error
+            self._error = error.with_traceback(None)
             self._raw.abort()
             return
         self._raw.write(self._out.read())
@@ -270,12 +314,16 @@ class Secured(asyncio.Transport, asyncio.Protocol):
 
     def pause_reading(self) -> None:
         """Read no more for now."""
+        self._paused = True
         if self._raw is not None:
             self._raw.pause_reading()
 
     def resume_reading(self) -> None:
         """Read on."""
-        if self._raw is not None:
+        self._paused = False
+        if self._behind:
+            self._soon()
+        elif self._raw is not None:
             self._raw.resume_reading()
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:

@@ -36,7 +36,8 @@ class Settings:
     run_dir: str = "run"
     """Where observer.sock is found and the control socket is made."""
     drain_max_s: float = 30.0
-    """How long a stream with a request in flight may stay on the old engine after a switch, seconds."""
+    """How long a stream with a request in flight may stay on the old engine after a switch, seconds; and how long
+    a client may take nothing of what it was told last before the rest is cut off."""
     connect_timeout_s: float = 5.0
     """How long it may take to reach an engine for a caller, all replicas tried together, seconds."""
     retry_s: float = 0.5
@@ -62,7 +63,7 @@ class Settings:
     keepalive_s: float = 60.0
     """TCP probes a silent peer after this long, and thrice more in as long again, seconds; 0 = never."""
     linger_s: float = 1.0
-    """How long a client that was told to go may take to close its connection, seconds."""
+    """How long a client that was told to go, and has got everything, may take to close its connection, seconds."""
     buffer_bytes: int = 256 * 1024
     """Unsent bytes per connection and direction at which reading from the other side pauses."""
     copy_soft_bytes: int = 32 * 1024 * 1024

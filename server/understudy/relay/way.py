@@ -14,9 +14,12 @@ class Way:
         "eliding",
         "kind",
         "over",
+        "owed",
         "pending",
+        "rest",
         "shut",
         "sink",
+        "slow",
         "source",
         "swallowing",
         "tracker",
@@ -29,8 +32,14 @@ class Way:
         self.sink: asyncio.Transport | None = None
         self.early = b""
         """What came before the upstream was reached: at most a chunk, for reading is paused then."""
-        self.pending = b""
+        self.rest = b""
+        """What has been read and waits for its turn: the source is paused until it has passed."""
+        self.slow = False
+        """The sink takes no more for now: the source is paused until it does."""
+        self.pending: list[bytes] = []
         """Frames of the relay's own, waiting for a frame boundary."""
+        self.owed = 0
+        """Bytes that went nowhere, and whose flow control goes back with the next frames of our own."""
         self.swallowing = False
         """The frame in progress is kept back."""
         self.eliding = False
@@ -49,6 +58,13 @@ class Way:
         """Write to the sink, while it takes anything."""
         if data and not self.shut and self.sink is not None and not self.sink.is_closing():
             self.sink.write(data)
+
+    def resume(self) -> None:
+        """Read on, unless something still stands against it."""
+        source = self.source
+        if source is None or self.rest or self.slow or self.over or source.is_closing():
+            return
+        source.resume_reading()
 
     def finish(self) -> None:
         """Tell the sink that nothing more comes."""

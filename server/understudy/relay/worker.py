@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import time
-from array import array
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import asdict
@@ -16,13 +15,15 @@ from typing import Any
 
 from understudy import latch
 from understudy.errors import ConfigError, UnderstudyError
+from understudy.relay import descriptors
 from understudy.relay.board import Board
 from understudy.relay.connection import Connection
 from understudy.relay.control import Control
-from understudy.relay.counts import Counts, Departure
+from understudy.relay.counts import DRAINED, SWITCHED, Counts, Departure
 from understudy.relay.door import Door, listening
 from understudy.relay.ends import End
 from understudy.relay.lobby import Lobby
+from understudy.relay.probe import Probe
 from understudy.relay.settings import Settings
 from understudy.relay.tap import Tap
 from understudy.wire.copy import Record
@@ -32,8 +33,6 @@ logger = logging.getLogger(__name__)
 _TICK_S = 0.05
 _AIM_S = 10.0
 """How long a worker that was told the new primary waits for the order to let the old one's callers go."""
-_LAGS = 600
-"""Loop lag samples kept: the last 30 s."""
 _IDLE_BYTES = 4096
 """A second with less traffic than this is a good moment for the garbage collector."""
 _GARBAGE = 500_000
@@ -54,7 +53,7 @@ class Relay:
         self._connections: dict[int, Connection] = {}
         self._watched: set[Connection] = set()
         self._numbers = itertools.count(1)
-        self._lags = array("d")
+        self.probe = Probe()
         self.lobby = Lobby(settings, self.counts, self._connections)
         self._draining = False
         self._done = asyncio.Event()
@@ -186,7 +185,6 @@ class Relay:
 
     def status(self) -> dict[str, Any]:
         """Everything countable, as JSON values; names end in their unit."""
-        lags = sorted(self._lags)
         last = self.departure
         return {
             "primary": self.primary,
@@ -203,8 +201,7 @@ class Relay:
             "observer_unsent_bytes": self.tap.unsent,
             "observer_waiting_connections": self.tap.held,
             "copied_bytes": self.tap.copied_bytes,
-            "lag_max_s": lags[-1] if lags else 0.0,
-            "lag_p99_s": lags[len(lags) * 99 // 100] if lags else 0.0,
+            **self.probe.status(),
             "switch": None
             if last is None
             else {
@@ -324,7 +321,8 @@ class Relay:
     def _departure(self, to: str, drain_max_s: float | None) -> Departure:
         limit = self.settings.drain_max_s if drain_max_s is None else drain_max_s
         now = asyncio.get_running_loop().time()
-        self.departure = Departure(to, time.time_ns(), now + limit)
+        message = SWITCHED if to else DRAINED
+        self.departure = Departure(to, time.time_ns(), now + limit, message=message)
         return self.departure
 
     def _depart(self, leaving: list[Connection], departure: Departure) -> None:
@@ -365,10 +363,7 @@ class Relay:
             due = loop.time() + _TICK_S
             await asyncio.sleep(_TICK_S)
             now = loop.time()
-            if len(self._lags) < _LAGS:
-                self._lags.append(now - due)
-            else:
-                self._lags[turns % _LAGS] = now - due
+            self.probe.ticked(now - due)
             turns += 1
             for connection in list(self._watched):
                 connection.sweep(now)
@@ -394,6 +389,7 @@ def run(settings: Settings) -> int:
     """
     import uvloop
 
+    descriptors.provide(settings)
     # What was made by now stays for ever, and what follows is freed by reference counts: a collection would
     # only stop the traffic (33-62 ms were measured with the collector on).
     gc.collect()

@@ -219,8 +219,9 @@ READ: tuple[Instrument, ...] = tuple(
             _C,
             ("path", "event"),
             "What happened to callers' connections and calls in the `relay` or in `compat` mode: `accepted`, `refused` "
-            "(too many), `handshake_*` (by reason; `tls`: TLS to a plain port), `silent` (did not say what it speaks), "
-            "`opaque` (no HTTP/2, passed on), `idle`, `aged`, `renewed` (told to go), `resets`, `elided_streams`, "
+            "(too many, or too much held), `handshake_*` (by reason; `tls`: TLS to a plain port), `silent` (did not "
+            "say what it speaks), `opaque` (no HTTP/2, passed on), `idle`, `aged`, `renewed` (told to go), `resets`, "
+            "`cut` (ended by us before the caller had read everything), `elided_streams`, "
             "`elided` (payloads left out of the copy), `blind` (not copied to their end), `ended_idle` and `truncated` "
             "(streams ended by a switch), `calls`.",
             _events,

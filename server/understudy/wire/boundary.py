@@ -33,6 +33,8 @@ END_HEADERS: Final = 4
 
 LAST: Final = 2**31 - 1
 """The highest stream id."""
+ALL: Final = 2**31
+"""More frames than any chunk has."""
 
 _HEADER: Final = struct.Struct("!HBBBI")
 _SIZE: Final = 9
@@ -140,11 +142,14 @@ class Boundary:
         """Frames of the caller's may follow the bytes passed so far."""
         return self.ready and self.at_boundary and not self._continues
 
-    def feed(self, data: bytes, streams: Streams) -> None:
-        """Take account of bytes that pass unchanged; only to be called while nothing is `held`."""
-        if self.opaque:
-            return
+    def feed(self, data: bytes, streams: Streams, most: int = ALL) -> int:
+        """Take account of bytes that pass unchanged; only to be called while nothing is `held`.
+
+        Returns how many: what comes behind the first `most` frames is left for later.
+        """
         size, at = len(data), 0
+        if self.opaque:
+            return size
         if self._preface:
             at = self._match(data)
         left = self.left
@@ -152,26 +157,35 @@ class Boundary:
             if left:
                 if size - at < left:
                     left -= size - at
+                    at = size
                     break
                 at += left
                 left = 0
                 continue
+            if not most:
+                break
+            most -= 1
             if not self._head and size - at >= _SIZE:
                 high, low, kind, flags, stream = _HEADER.unpack_from(data, at)
                 # Only GOAWAY and PING are read beyond their header: gathered below if they are cut there.
                 if size - at >= _SIZE + 8 or kind not in (GOAWAY, PING):
-                    left = (high << 8) | low
-                    self._on(kind, flags, stream & LAST, left, data[at + _SIZE : at + _SIZE + 4], streams)
-                    at += _SIZE
+                    length = (high << 8) | low
+                    payload = data[at + _SIZE : at + _SIZE + 4] if kind == GOAWAY else b""
+                    self._on(kind, flags, stream & LAST, length, payload, streams)
+                    at += _SIZE + length
+                    if at > size:
+                        left, at = at - size, size
                     continue
             at, frame, left = self._gather(data, at, streams)
             self._passed = 0 if frame else len(self._head)
         self.left = left
+        return size if self.opaque else at
 
-    def split(self, data: bytes, streams: Streams) -> list[Piece]:
-        """Take account of bytes and cut them at frame starts.
+    def split(self, data: bytes, streams: Streams, most: int = ALL) -> list[Piece]:
+        """Take account of bytes and cut them at frame starts, into `most` pieces at the most.
 
-        The data of the pieces, joined, is what was `held` before, then `data`, less what is `held` now.
+        The data of the pieces, joined, is what was `held` before, then `data`, less what is `held` now; where there
+        would be more pieces, `data` as far as it was looked at.
         """
         if self.opaque:
             return [Piece(data, None, False)]
@@ -181,7 +195,7 @@ class Boundary:
             at = self._match(data)
             if at:
                 pieces.append(Piece(data[:at], None, False))
-        while at < size and not self.opaque:
+        while at < size and len(pieces) < most and not self.opaque:
             if self.left:
                 step = min(self.left, size - at)
                 pieces.append(Piece(data[at : at + step], None, False))
@@ -199,7 +213,7 @@ class Boundary:
             self._passed = 0
             self.left = rest - step
             at += step
-        if at < size:
+        if self.opaque and at < size:
             pieces.append(Piece(data[at:], None, False))
         return pieces
 
