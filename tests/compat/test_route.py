@@ -79,6 +79,7 @@ def test_the_first_rule_that_fits_decides() -> None:
         lambda: Settings(share_by="User"),
         lambda: Settings(max_calls=0),
         lambda: Settings(message_bytes=0),
+        lambda: Settings(message_bytes=2, total_bytes=1),
         lambda: Rule(0.5),
         lambda: Rule(0.5, method="inference"),
         lambda: Edit("grpc-timeout", Action.REMOVE),

@@ -3,40 +3,28 @@
 import asyncio
 import logging
 from collections.abc import Awaitable
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import grpc
 
+from understudy.compat.budget import Budget, Full
+from understudy.compat.caller import EOF, Caller, Status, refusal
 from understudy.compat.copy import Copy
-from understudy.compat.route import Metadata, Route, edited, thinned
+from understudy.compat.route import Metadata, Route, edited
 from understudy.compat.settings import Settings
 from understudy.pair import Leg
 from understudy.wire.copy import End
 
 log = logging.getLogger(__name__)
 
-EOF: Final[Any] = grpc.aio.EOF  # type: ignore[attr-defined]
-EARLY_S = 0.01
-"""Empty response headers are passed on when nothing has followed them for this long: gRPC does not tell them from a
-reply that is its trailers alone, and a caller may wait for the one and must not be shown headers before the other."""
-
 _HOP = frozenset({"user-agent", "te", "content-type", "host"})
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """How a call ended."""
-
-    code: grpc.StatusCode
-    details: str = ""
-    metadata: Metadata = ()
 
 
 class Home(Protocol):
     """What calls need of the process."""
 
     settings: Settings
+    budget: Budget
     route: Route
     draining: bool
 
@@ -177,6 +165,8 @@ class Upstream:
         code = await self._call.code()
         details = await self._call.details() or ""
         metadata = plain(await self._call.trailing_metadata())
+        if self._over:  # we left it meanwhile
+            return Status(code, details, metadata)
         self._over = True
         if code is grpc.StatusCode.DEADLINE_EXCEEDED and left_s is not None and left_s <= 0:
             self._copy.left()  # the caller's deadline, which gRPC keeps here too: not the engine's word
@@ -194,102 +184,37 @@ class Upstream:
             self._home.told(self._copy)
 
 
-class Caller:
-    """The caller's side of a call: headers once, and not before the engine's."""
-
-    __slots__ = ("_context", "_early", "_edits", "_headed", "_timer")
-
-    def __init__(self, context: Any, settings: Settings) -> None:
-        self._context = context
-        self._edits = settings.response
-        self._headed = False
-        self._timer: asyncio.TimerHandle | None = None
-        self._early: asyncio.Future[None] | None = None
-
-    @property
-    def left_s(self) -> float | None:
-        """What is left of its deadline; None without one."""
-        left: float | None = self._context.time_remaining()
-        return left
-
-    async def read(self) -> bytes | None:
-        """The caller's next message; None when it sends no more."""
-        message = await self._context.read()
-        return None if message is EOF else bytes(message)
-
-    async def head(self, metadata: Metadata, upstream: Upstream) -> None:
-        """The engine's response headers have come."""
-        if self._headed:
-            return
-        if metadata:
-            await self.send_head(metadata)
-        elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(EARLY_S, self._due, upstream)
-
-    def _due(self, upstream: Upstream) -> None:
-        if not self._headed and not upstream.done:
-            self._early = asyncio.ensure_future(self.send_head(()))
-
-    async def send_head(self, metadata: Metadata) -> None:
-        """Send the headers now."""
-        self._headed = True
-        await self._context.send_initial_metadata(edited(metadata, self._edits))
-
-    async def write(self, message: bytes) -> None:
-        """Pass a message to the caller."""
-        await self._settled()
-        if not self._headed:
-            await self.send_head(())
-        await self._context.write(message)
-
-    async def finish(self, status: Status) -> None:
-        """Set the status that is sent when the handler returns."""
-        await self._settled()
-        status = self.last(status)
-        if status.metadata:
-            self._context.set_trailing_metadata(status.metadata)
-        self._context.set_code(status.code)
-        self._context.set_details(status.details)
-
-    def last(self, status: Status) -> Status:
-        """The status with the edits that are still to be made."""
-        edit = thinned if self._headed else edited
-        return Status(status.code, status.details, edit(status.metadata, self._edits))
-
-    async def _settled(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._early is not None:
-            early, self._early = self._early, None
-            await early
-
-    def close(self) -> None:
-        """The call is over, however."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._early is not None:
-            self._early.cancel()
-
-
 async def forward(home: Home, method: str, metadata: Metadata, context: Any) -> None:
     """Serve one call of any type."""
-    caller = Caller(context, home.settings)
+    caller = Caller(context, home.settings, home.budget)
     leg = home.route.choose(method, "", metadata, home.draw())
     upstream = Upstream(home, leg, method, metadata, caller.left_s)
+    refused: list[Status] = []
+
+    def refuse(full: Full) -> None:
+        refused.append(refusal(full))
+        upstream.leave(End.RELAY)
 
     async def ask() -> None:
-        while (message := await caller.read()) is not None:
-            if not await upstream.send(message):
-                return
+        try:
+            while (message := await caller.read()) is not None:
+                if not await upstream.send(message):
+                    return
+        except Full as full:
+            refuse(full)
+            return
         await upstream.half_close()
 
     asking = asyncio.ensure_future(ask())
     try:
-        await caller.head(await upstream.head(), upstream)
-        while (message := await upstream.read()) is not None:
-            await caller.write(message)
-        await caller.finish(await upstream.status(caller.left_s))
+        try:
+            await caller.head(await upstream.head(), upstream)
+            while (message := await upstream.read()) is not None:
+                await caller.write(message)
+        except Full as full:
+            refuse(full)
+        status = await upstream.status(caller.left_s)
+        await caller.finish(refused[0] if refused else status)
     finally:
         asking.cancel()
         upstream.leave()
@@ -304,7 +229,11 @@ async def forward_unary(
 
     What the engine says before its one reply is passed on with the reply.
     """
-    caller = Caller(context, home.settings)
+    caller = Caller(context, home.settings, home.budget)
+    try:
+        caller.keep(len(request))
+    except Full as full:
+        await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(full))
     model = model_of(request) if home.route.reads_models else ""
     leg = home.route.choose(method, model, metadata, home.draw())
     upstream = Upstream(home, leg, method, metadata, caller.left_s, request)
@@ -313,9 +242,12 @@ async def forward_unary(
         head = await upstream.head()
         if reply is not None:
             upstream.answered(reply)
+            caller.keep(len(reply))
         if head or (reply is not None and home.settings.response):
             await caller.send_head(head)
         status = await upstream.status(caller.left_s)
+    except Full as full:
+        reply, status = None, refusal(full)
     finally:
         upstream.leave()
     if reply is None:

@@ -8,13 +8,17 @@ import grpc
 
 from understudy.codec import Ask, Codec, Undecodable
 from understudy.codec.calls import Calls
-from understudy.compat.call import Caller, Home, Status, Upstream
+from understudy.compat.budget import Full
+from understudy.compat.call import Home, Upstream
+from understudy.compat.caller import Caller, Status, refusal
 from understudy.compat.route import Metadata
 from understudy.pair import Leg
 from understudy.wire.copy import End
 
 LINGER_S = 5.0
 """How long an engine may take to end a call that was left at an idle point."""
+CALL_BYTES = 256
+"""What it costs to remember a request in flight: an empty one is five bytes on the wire."""
 LOOK_S = 0.5
 """How often a stream that has to move is looked at, whose engine never marks the end of a reply."""
 
@@ -29,7 +33,7 @@ class Held:
         self._codec = codec
         self._method = method
         self._metadata = metadata
-        self._caller = Caller(context, home.settings)
+        self._caller = Caller(context, home.settings, home.budget)
         self._drain_max_s = drain_max_s
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[Status] = self._loop.create_future()
@@ -69,7 +73,15 @@ class Held:
     def _asked(self, asking: asyncio.Future[None]) -> None:
         """The caller broke off, or a defect of ours: either way it is over, and not in silence."""
         if not asking.cancelled() and (error := asking.exception()) is not None and not self._over.done():
-            self._over.set_exception(error)
+            if isinstance(error, Full):
+                self._refuse(error)
+            else:
+                self._over.set_exception(error)
+
+    def _refuse(self, full: Full) -> None:
+        self._end(refusal(full))
+        if self._upstream is not None:
+            self._upstream.leave(End.RELAY)
 
     def _end(self, status: Status) -> None:
         if not self._over.done():
@@ -101,6 +113,7 @@ class Held:
                 return
             if ask is None or not ask.stop:
                 self._calls.ask(ask.id if ask else "")
+                self._caller.note(len(self._calls) * CALL_BYTES)
                 self._idle.clear()
                 self._answered = False
             if not await upstream.send(message):
@@ -155,6 +168,7 @@ class Held:
     def _settle(self) -> None:
         for key in self._calls.open:
             self._calls.end(key)
+        self._caller.note(0)
         self._idle.set()
 
     def _move(self, upstream: Upstream) -> None:
@@ -168,6 +182,8 @@ class Held:
     async def _replies(self, upstream: Upstream) -> None:
         try:
             await self._reply(upstream)
+        except Full as full:
+            self._refuse(full)
         except (grpc.RpcError, grpc.aio.BaseError, asyncio.InvalidStateError) as error:
             if not self._over.done():  # the caller's side broke
                 self._over.set_exception(error)
@@ -196,6 +212,7 @@ class Held:
             return
         self._marks = self._marks or chunk.final
         self._calls.answer(chunk)
+        self._caller.note(len(self._calls) * CALL_BYTES)
         if not self._calls:
             self._idle.set()
             if self._home.draining:

@@ -16,6 +16,7 @@ import grpc
 
 from understudy import latch, relay
 from understudy.codec import Arity, Codec, Undecodable
+from understudy.compat.budget import Budget
 from understudy.compat.call import forward, forward_unary, plain
 from understudy.compat.copy import Copy
 from understudy.compat.held import Held
@@ -110,6 +111,7 @@ class Proxy:
         self.settings = settings
         self.place = place
         self.counts = Counts()
+        self.budget = Budget(settings.total_bytes)
         self.draining = False
         self.tap = Tap(copying or relay.Settings(run_dir=place.run_dir), _ignored, self._lost)
         self.route = self._routed(place.primary)
@@ -164,7 +166,7 @@ class Proxy:
                 self.place.address(leg), options=_CHANNEL, compression=compression
             )
         self._server = grpc.aio.server(
-            # Short of this, what is too large is for the engine to say; but a few bytes may become a GiB here.
+            # gRPC stops inflating at this length; what calls hold together is counted once we see a message.
             options=[*_SERVER, ("grpc.max_receive_message_length", self.settings.message_bytes)],
             compression=compression,
             maximum_concurrent_rpcs=self.settings.max_calls,
@@ -249,6 +251,8 @@ class Proxy:
             "open_calls": self._open,
             "held_streams": len(self.held),
             **asdict(self.counts),
+            "refused": self.budget.refused,
+            "held_bytes": self.budget.used,
             "observer_connected": self.tap.connected,
             "observer_unsent_bytes": self.tap.unsent,
         }

@@ -111,8 +111,10 @@ class Settings:
     """How messages leave us: none, gzip or deflate."""
     max_calls: int = 10_000
     """Calls held at once; further ones are refused with RESOURCE_EXHAUSTED."""
-    message_bytes: int = 256 * 1024 * 1024
+    message_bytes: int = 72 * 1024 * 1024
     """The largest message taken from a caller, decompressed; a larger one is refused with RESOURCE_EXHAUSTED."""
+    total_bytes: int = 512 * 1024 * 1024
+    """Most bytes that calls in flight hold together; one whose message goes over it ends with RESOURCE_EXHAUSTED."""
     quiet_s: float = 10.0
     """A held stream whose engine never marks a final message has nothing in flight after this long in silence."""
 
@@ -126,6 +128,11 @@ class Settings:
             raise ConfigError(f"compat.max_calls: {self.max_calls} is below 1: give a count")
         if self.message_bytes < 1:
             raise ConfigError(f"compat.message_bytes: {self.message_bytes} is below 1: give bytes")
+        if self.total_bytes < self.message_bytes:
+            raise ConfigError(
+                f"compat.total_bytes: {self.total_bytes} is below compat.message_bytes ({self.message_bytes}), "
+                "so that no such message could pass: give more"
+            )
         if not self.quiet_s > 0:
             raise ConfigError(f"compat.quiet_s: {self.quiet_s} is not above 0: give seconds")
 
