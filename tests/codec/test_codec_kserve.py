@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tritonclient.grpc import service_pb2 as oracle
 from understudy.codec import Chunk, Manner, Seen, Settings, Undecodable
 from understudy.codec.calls import Calls
-from understudy.codec.cluster import cluster_of
+from understudy.codec.cluster import cluster_named, cluster_of
 from understudy.codec.kserve import INFER, STREAM, KServeCodec, pack, unpack
 from understudy.codec.text import Habit, TextReader
 from understudy.pair import Finish, Reason, Sampling, Stratum
@@ -140,7 +140,11 @@ def test_only_allow_listed_metadata_is_kept_and_parameters_count_like_headers() 
         theirs.SerializeToString(), Seen(id="1", method=STREAM, received_ns=0, headers=headers)
     )
     assert request.metadata == {"x-category": "math", "tier": "gold"}
-    assert (request.conversation, request.cluster, request.traceparent) == ("9", "9", "00-a-b-01")
+    assert (request.conversation, request.cluster, request.traceparent) == (
+        "9",
+        cluster_named("9"),
+        "00-a-b-01",
+    )
 
 
 def test_a_configured_header_names_the_cluster_else_the_opening_does() -> None:
@@ -149,7 +153,7 @@ def test_a_configured_header_names_the_cluster_else_the_opening_does() -> None:
     named = codec.rebuild(
         raw, Seen(id="1", method=STREAM, received_ns=0, headers={"x-understudy-cluster": "c9"})
     )
-    assert named.cluster == "c9"
+    assert named.cluster == cluster_named("c9")
     assert codec.rebuild(raw, SEEN).cluster == cluster_of("hello world")
     first = "<|im_start|>system\nBe kind<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
     assert cluster_of(first) == cluster_of(first + "Hello!<|im_end|>\n<|im_start|>user\nMore<|im_end|>")
@@ -331,3 +335,27 @@ def test_an_engine_that_echoes_no_ids_is_followed_while_one_call_is_open() -> No
     calls.ask("other")
     assert calls.answer(Chunk(id="nobody", text=b"x")) is None
     assert calls.answer(Chunk(id="", text=None, error="died")) == key and len(calls) == 1
+
+
+@pytest.mark.parametrize("key", ["x-understudy-conversation", "x-understudy-cluster"])
+def test_a_conversation_is_one_cluster_that_does_not_tell_its_id(key: str) -> None:
+    codec, ids = KServeCodec(), ["ann@example.com", "ann@example.com", "bob@example.com"]
+    clusters = []
+    for number, id in enumerate(ids):
+        raw = codec.encode(model="m", id="", prompt=f"turn {number}", sampling=Sampling(), stream=True)
+        seen = Seen(id=str(number), method=STREAM, received_ns=0, headers={key: id})
+        clusters.append(codec.rebuild(raw, seen).cluster)
+    assert clusters[0] == clusters[1] != clusters[2]
+    assert not any("example" in cluster for cluster in clusters)
+
+
+def test_pieces_without_text_count_for_what_they_cost() -> None:
+    reader = TextReader(Habit())
+    for at in range(1000):
+        reader.feed(Chunk("1", b""), at)
+    assert reader.size >= 32_000
+    assert (reader.finished().text, len(reader.finished().chunks_ns)) == ("", 1000)
+    again = TextReader(Habit(), Manner.CUMULATIVE)
+    for at in range(1000):
+        again.feed(Chunk("1", b"the same"), at)
+    assert again.size >= 32_000 and again.finished().text == "the same"

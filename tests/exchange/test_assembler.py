@@ -21,7 +21,7 @@ from understudy.exchange import (
     Side,
     Unobserved,
 )
-from understudy.exchange.assembler import RPC_BYTES
+from understudy.exchange.assembler import FIELD_BYTES, RPC_BYTES
 from understudy.wire.copy import End
 
 C, S = Side.CLIENT, Side.SERVER
@@ -34,7 +34,7 @@ REQUEST = {
     "content-type": "application/grpc",
     "x-user": "ann",
 }
-ASKED_BYTES = RPC_BYTES + sum(len(name) + len(value) for name, value in REQUEST.items())
+ASKED_BYTES = RPC_BYTES + sum(len(name) + len(value) + FIELD_BYTES for name, value in REQUEST.items())
 """What the metadata of one open call counts."""
 RESPONSE = {":status": "200", "content-type": "application/grpc", "x-node": "b"}
 
@@ -442,3 +442,40 @@ def test_an_unfinished_frame_counts_and_costs_its_connection_when_there_is_no_ro
             told += play.see(C, bytes(16_000))
     assert told == [Unobserved(5, 1, "oversize", 7), Unobserved(5, 0, "oversize", 7)] * 2
     assert budget.used <= 300_000
+
+
+def test_a_field_that_a_byte_names_counts_for_what_it_costs_to_hold() -> None:
+    play = Play()
+    play.open()
+    before = play.assembler.buffered
+    block = play.encoders[C].encode(list(REQUEST.items()))
+    play.see(C, frame(1, 3, block + block[-1:] * 1000, 4))
+    assert play.assembler.buffered - before >= 1000 * FIELD_BYTES
+
+
+def test_one_messages_worth_is_inflated_of_what_is_fed_at_once() -> None:
+    play = Play(max_message_bytes=10_000)
+    for stream in (1, 3, 5):
+        play.open(stream, grpc_encoding="gzip")
+    squeezed = framed(gzip.compress(bytes(6_000)), 1)
+    assert [type(event) for event in play.data(C, squeezed)] == [Received]
+    assert [type(event) for event in play.data(C, squeezed)] == [Received]
+    together = [frame(0, stream, squeezed) for stream in (1, 3, 5)]
+    assert play.see(C, b"".join(together)) == [
+        received(C, 1, bytes(6_000), 2),
+        Unobserved(5, 3, "oversize", 7),
+        Unobserved(5, 5, "oversize", 7),
+    ]
+
+
+def test_remembered_header_blocks_count_and_make_room_for_calls() -> None:
+    budget = Budget(100_000)
+    play = Play(budget=budget)
+    for stream in range(1, 41, 2):  # requests whose fields are remembered, and which are over at once
+        fields = b"".join(b"\x00\x02x%c\x02y%c" % (97 + n, 97 + stream) for n in range(20))
+        play.see(C, frame(1, stream, play.encoders[C].encode(list(REQUEST.items())) + fields, 4))
+        play.see(C, frame(3, stream, bytes(4)))
+    assert play.assembler.buffered == 0 and 2_000 < budget.used < 70_000
+    budget.used += 100_000  # somebody else's
+    play.see(C, frame(6, 0, bytes(8))[:-1])
+    assert budget.used == 100_000 + 16

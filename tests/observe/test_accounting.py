@@ -1,12 +1,14 @@
 """Whatever happens in whatever order, every eligible request is accounted for at every step."""
 
 import asyncio
+from dataclasses import replace
 from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tritonclient.grpc import service_pb2 as oracle
 from understudy.codec import Reader
+from understudy.codec.calls import CALL_BYTES
 from understudy.codec.kserve import STREAM, KServeCodec
 from understudy.exchange import Assembler, Closed, Event, Message, Opened, Received, Side, Unobserved
 from understudy.mirror import Engine, Engines, Ledger, Mirror
@@ -16,6 +18,7 @@ from understudy.observe.observer import Channel, Observer, _Connection
 from understudy.observe.settings import Settings
 from understudy.pair import Leg, Output, Pair, Sampling
 from understudy.wire import copy
+from understudy.wire.deflate import deflate
 
 from tests.mirror.double import answer
 
@@ -153,3 +156,60 @@ def test_what_a_lost_relays_connections_held_is_given_back() -> None:
     assert play.observer.budget.used == 2 * len(part_of_a_frame)
     play.channel.closed()
     assert play.observer.budget.used == 0
+
+
+def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
+    return len(payload).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big") + payload
+
+
+def held_stream(play: Play) -> None:
+    """A ModelStreamInfer call that is open; its requests are sent with `ask`."""
+    fields = {b":method": b"POST", b":path": STREAM.encode(), b"content-type": b"application/grpc"}
+    opening = frame(4, 0, 0, b"") + frame(1, 4, 1, deflate(fields.items()))
+    play.channel.feed(copy.opened(1, 1, "baseline", "engine:8001"))
+    play.channel.feed(copy.encode(copy.Kind.CLIENT, 1, 1, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + opening))
+
+
+def ask(play: Play, requests: int) -> None:
+    """Empty requests, five bytes each."""
+    play.channel.feed(copy.encode(copy.Kind.CLIENT, 1, 1, frame(0, 0, 1, bytes(5 * requests))))
+
+
+def test_a_stream_with_too_many_requests_in_flight_is_not_followed_any_more() -> None:
+    play = Play()
+    play.mirror.on = False
+    play.observer.settings = replace(play.observer.settings, stream_calls=100)
+    held_stream(play)
+    ask(play, 100)
+    assert play.channel.follows(1, 1) and not play.observer.ledger.unobserved
+    ask(play, 1000)
+    assert not play.channel.follows(1, 1)
+    assert dict(play.observer.ledger.unobserved) == {"oversize": 1}
+    assert set(play.observer._open.values()) == {0} and play.observer.budget.used < 2000
+
+
+def test_requests_in_flight_count_towards_what_a_connection_may_hold() -> None:
+    play = Play()
+    play.mirror.on = False
+    play.observer.settings = replace(play.observer.settings, connection_bytes=100 * CALL_BYTES)
+    held_stream(play)
+    before = play.observer.budget.used
+    ask(play, 10)
+    assert play.observer.budget.used == before + 10 * CALL_BYTES
+    ask(play, 90)
+    assert dict(play.observer.ledger.unobserved) == {"oversize": 1}
+    play.channel.closed()
+    assert play.observer.budget.used == 0
+
+
+async def test_a_reply_that_grows_over_the_bound_of_all_is_shed() -> None:
+    play = Play()
+    play.mirror.settings = replace(play.mirror.settings, in_flight_bytes=len(RAW) + 3, share=1.0)
+    with patch.object(Call, "run", lambda call: play.shadow(call)):
+        for kind in ("ask", "chunk", "chunk", "chunk"):
+            play.event(kind, 1)
+        assert (len(play.mirror.flights), play.observer.ledger.shed.total()) == (1, 0)
+        play.event("chunk", 1)
+        assert dict(play.observer.ledger.shed) == {"bytes": 1}
+        assert (play.mirror.bytes, play.connection.rpcs[1]._lives[0].reader) == (0, None)
+        await play.mirror.close()

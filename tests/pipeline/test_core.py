@@ -176,6 +176,7 @@ def test_the_journal_holds_nothing_that_the_caller_or_the_engines_wrote() -> Non
         raw=b"hunter2",
         token_ids=(721_077,),
         metadata={"x-user": "hunter2"},
+        conversation="hunter2",
         sampling=replace(pair.request.sampling, stop=("hunter2",)),
     )
     packed = core._pack(replace(pair, request=request), [])

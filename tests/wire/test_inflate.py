@@ -10,7 +10,7 @@ from hpack.huffman_table import decode_huffman
 from hypothesis import given
 from hypothesis import strategies as st
 from understudy.wire import huffman
-from understudy.wire.inflate import MAX_LIST_BYTES, Inflater, Loss
+from understudy.wire.inflate import MAX_LIST_BYTES, MEMO_BYTES, Inflater, Loss
 
 from tests.wire.effort import examples
 
@@ -130,3 +130,19 @@ def test_what_is_remembered_of_repeated_blocks_is_bounded_in_memory() -> None:
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert held < 64 * 1024
+
+
+@pytest.mark.parametrize("field", [b"\x00\x02%c%c\x02%c%c", b"\x00\x01%c\x03%c%c%c", b"\x04\x04%c%c%c%c"])
+def test_what_is_remembered_weighs_no_more_than_is_said(field: bytes) -> None:
+    inflater = Inflater()
+    tracemalloc.start()
+    for number in range(64):
+        letter = 97 + number % 26
+        fields = [field % (97 + n % 26, letter, 97 + n // 26, 97 + number // 26) for n in range(64)]
+        inflater.decode(b"".join(fields))
+        held, _ = tracemalloc.get_traced_memory()
+        assert held < inflater.remembered + 6000 and inflater.remembered <= MEMO_BYTES
+    tracemalloc.stop()
+    assert inflater.remembered > 0
+    inflater.decode(b"\x40\x01a\x01b")  # the table changed: the blocks may mean another thing
+    assert inflater.remembered == 0

@@ -18,6 +18,11 @@ def opening(prompt: str) -> str:
     return prompt[: found.start()] if found else prompt
 
 
+def cluster_named(id: str) -> str:
+    """Hash of what a caller calls its conversation or cluster: it may be somebody's name, and clusters are stored."""
+    return hashlib.blake2b(id.encode("utf-8", "surrogatepass"), digest_size=12, person=b"named").hexdigest()
+
+
 def cluster_of(prompt: str) -> str:
     """Hash of the opening, white space and case folded: turns of one conversation share it."""
     folded = " ".join(opening(prompt).casefold().split())

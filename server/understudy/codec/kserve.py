@@ -12,7 +12,7 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from understudy.codec import Arity, Ask, Chunk, Manner, Reader, Seen, Settings, Undecodable
-from understudy.codec.cluster import cluster_of
+from understudy.codec.cluster import cluster_named, cluster_of
 from understudy.codec.messages import InferRequest, InferResponse, StreamResponse
 from understudy.codec.text import Habit, TextReader
 from understudy.pair import Finish, Reason, Request, Sampling
@@ -104,7 +104,7 @@ class KServeCodec:
         known = dict(ask.parameters)
         sequence = known.pop("sequence_id", "")
         known |= seen.headers
-        cluster = next((known[name] for name in settings.cluster if known.get(name)), "")
+        named = next((known[name] for name in settings.cluster if known.get(name)), "")
         conversation = known.get(settings.conversation) or (sequence if sequence not in ("", "0") else None)
         turn = known.get(settings.turn, "")
         metadata = {name: known[name] for name in settings.metadata if name in known}
@@ -112,7 +112,7 @@ class KServeCodec:
             metadata["request_id"] = ask.id
         return Request(
             id=seen.id,
-            cluster=cluster or conversation or cluster_of(prompt),
+            cluster=cluster_named(name) if (name := named or conversation) else cluster_of(prompt),
             method=seen.method,
             model=body.model_name,
             text=prompt,

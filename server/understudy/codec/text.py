@@ -11,6 +11,10 @@ SURE = 3
 before."""
 
 
+STAMP_BYTES = 40
+"""What a piece costs that brings no text: when it came is kept, and nothing else of it counts."""
+
+
 @dataclass(slots=True)
 class Habit:
     """What long replies of one model taught about its short, ambiguous ones ('1', '10')."""
@@ -34,14 +38,16 @@ class TextReader:
         self._pieces: list[bytes] = []
         self._grown = 0
         self._size = 0
+        self._stamps = 0
+        """Bytes of pieces without text of their own."""
         self._error = ""
         self._finish = Finish.UNKNOWN
         self._chunks: list[int] = []
 
     @property
     def size(self) -> int:
-        """Bytes of text held."""
-        return self._size
+        """Bytes held: of text, and for pieces that add none to it."""
+        return self._size + self._stamps
 
     @property
     def error(self) -> str:
@@ -55,6 +61,8 @@ class TextReader:
             self._finish = chunk.finish
         if chunk.text is not None or chunk.error:
             self._chunks.append(ns)
+            if not chunk.text:
+                self._stamps += STAMP_BYTES
         if chunk.text:
             self._piece(chunk.text)
 
@@ -68,6 +76,8 @@ class TextReader:
                 if self._grown == SURE:
                     self._manner = self._habit.manner = Manner.CUMULATIVE
         if self._manner is Manner.CUMULATIVE:
+            if self._pieces and len(piece) <= len(self._pieces[-1]):
+                self._stamps += STAMP_BYTES
             self._pieces, self._size = [], 0  # only the latest matters: memory stays linear
         self._pieces.append(piece)
         self._size += len(piece)

@@ -1,11 +1,11 @@
 """Assembles RPCs from the copied bytes of one connection."""
 
-from binascii import b2a_base64
 from collections.abc import Iterable
 from typing import Final
-from urllib.parse import unquote
 
 from understudy.exchange.event import Closed, Event, HalfClosed, Message, Opened, Received, Unobserved
+from understudy.exchange.fields import HTTP_OK, NO_STATUS, is_grpc, number, status, text
+from understudy.exchange.fields import metadata as metadata_of
 from understudy.wire.copy import End
 from understudy.wire.events import (
     DataElided,
@@ -22,7 +22,7 @@ from understudy.wire.events import (
     StreamReset,
 )
 from understudy.wire.events import Event as WireEvent
-from understudy.wire.grpc import MAX_MESSAGE_BYTES, MessageSplitter
+from understudy.wire.grpc import MAX_MESSAGE_BYTES, Allowance, MessageSplitter
 from understudy.wire.http2 import Observer
 
 MAX_BUFFERED_BYTES: Final = 64 * 1024 * 1024
@@ -31,14 +31,11 @@ MAX_BUFFERED_BYTES: Final = 64 * 1024 * 1024
 FRAME_BYTES: Final = 64 * 1024
 """An unfinished frame up to here never costs its connection, however little room is left."""
 
+FIELD_BYTES: Final = 200
+"""What a field of metadata costs beyond its name and value (measured: 150 to 200): HPACK names one in a byte."""
+
 RPC_BYTES: Final = 640
 """What an open RPC costs beyond what it holds (measured: 525 to 620 bytes with its stream's entries)."""
-
-NO_STATUS: Final = -1
-_HTTP_OK: Final = 200
-_UNKNOWN: Final = 2
-_STATUS_OF_HTTP: Final = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14}
-"""gRPC's own table (doc/http-grpc-status-mapping.md); everything else is UNKNOWN."""
 
 _ENDED: Final = {
     End.CLIENT_CLOSED: (Side.CLIENT.value, "the client closed the connection"),
@@ -47,8 +44,6 @@ _ENDED: Final = {
     End.SERVER_RESET: (Side.SERVER.value, "the engine's connection broke off before the reply was whole"),
 }
 """Who cut off the RPCs that were open at a connection's end, and in what words; nobody, if not named here."""
-
-Metadata = tuple[tuple[str, str], ...]
 
 
 class Budget:
@@ -77,15 +72,15 @@ class _Rpc:
         "trailers",
     )
 
-    def __init__(self, max_message_bytes: int, encoding: str) -> None:
-        self.client = MessageSplitter(max_message_bytes, encoding)
-        self.server = MessageSplitter(max_message_bytes)
+    def __init__(self, max_message_bytes: int, encoding: str, inflation: Allowance) -> None:
+        self.client = MessageSplitter(max_message_bytes, encoding, inflation)
+        self.server = MessageSplitter(max_message_bytes, "identity", inflation)
         self.client_messages = 0
         self.server_messages = 0
         self.client_bytes = 0
         self.held = 0
         """Bytes of metadata kept until the RPC ends, and what any RPC costs."""
-        self.http_status = _HTTP_OK
+        self.http_status = HTTP_OK
         self.opaque = False
         """The response is no gRPC (a proxy's error page, say): its content is passed over."""
         self.response: Headers = ()
@@ -112,9 +107,11 @@ class Assembler:
         self._max_message = max_message_bytes
         self._max_buffered = max_buffered_bytes
         self._budget = budget or Budget(max_buffered_bytes)
+        self._inflation = Allowance(max_message_bytes)
+        """What is fed at once inflates to one message's worth: its events are held together."""
         self._buffered = 0
         self._framed = 0
-        """How much of it is unfinished frames and header blocks."""
+        """How much of it is unfinished frames and header blocks, and what is remembered of repeated ones."""
         self._observer = Observer()
         self._rpcs: dict[int, _Rpc] = {}
         self._highest = 0
@@ -131,21 +128,29 @@ class Assembler:
 
     @property
     def buffered(self) -> int:
-        """Bytes held: unfinished frames and messages, and metadata."""
-        return self._buffered
+        """Bytes held: unfinished frames and messages, metadata, and what `hold` was told of."""
+        return self._buffered - self._observer.remembered
 
     def feed(self, side: Side, data: bytes, ns: int) -> list[Event]:
         """Bytes that `side` sent, read at `ns`; cut anywhere."""
         events = self._assemble(self._observer.receive(side, data, ns))
-        framed = self._observer.buffered
+        framed = self._observer.held
         if framed != self._framed:
             self._count(framed - self._framed)
             self._framed = framed
-            # A frame cannot be given up alone: where the next one begins would be lost with it.
-            if framed > FRAME_BYTES and self._full():
-                self._observer.abandon()
-                self._lose(Reason.OVERSIZE, ns, events)
+            if self._full():
+                self._make_room(ns, events)
         return events
+
+    def _make_room(self, ns: int, events: list[Event]) -> None:
+        self._observer.forget_blocks()
+        framed = self._observer.buffered
+        self._count(framed - self._framed)
+        self._framed = framed
+        # A frame cannot be given up alone: where the next one begins would be lost with it.
+        if framed > FRAME_BYTES and self._full():
+            self._observer.abandon()
+            self._lose(Reason.OVERSIZE, ns, events)
 
     def take(self, observed: Iterable[WireEvent]) -> list[Event]:
         """What somebody else saw of RPCs (a proxy that tells), each in its order; instead of `feed`."""
@@ -187,7 +192,26 @@ class Assembler:
         rpc = self._rpcs.get(stream)
         return rpc is not None and rpc.client.buffered > 0
 
+    def hold(self, stream: int, change: int, ns: int) -> list[Event]:
+        """Account for `change` bytes more that somebody else holds of an open RPC, until it ends.
+
+        Says that it is unobserved when that breaks a bound.
+        """
+        events: list[Event] = []
+        rpc = self._rpcs.get(stream)
+        if rpc is not None:
+            rpc.held += change
+            self._hold(rpc, stream, change, ns, events)
+        return events
+
+    def give_up(self, stream: int, ns: int) -> list[Event]:
+        """Somebody else cannot follow an open RPC any further for its size."""
+        events: list[Event] = []
+        self._drop(stream, Reason.OVERSIZE, ns, events)
+        return events
+
     def _assemble(self, observed: Iterable[WireEvent]) -> list[Event]:
+        self._inflation.room = self._max_message
         events: list[Event] = []
         for event in observed:
             match event:
@@ -221,18 +245,19 @@ class Assembler:
         if part is Part.REQUEST:
             self._highest = stream
             fields = dict(headers)
-            if fields.get(b":method") != b"POST" or not _is_grpc(fields):
+            if fields.get(b":method") != b"POST" or not is_grpc(fields):
                 self._observer.forget(stream)
                 events.append(self._unobserved(stream, Reason.PROTOCOL, ns))
                 return
-            opened = _Rpc(self._max_message, _text(fields.get(b"grpc-encoding", b"identity")))
+            encoding = text(fields.get(b"grpc-encoding", b"identity"))
+            opened = _Rpc(self._max_message, encoding, self._inflation)
             self._rpcs[stream] = opened
             # Whoever is told of the RPC keeps its metadata too, and a few bytes of HPACK can name 64 KiB of it.
             if not self._keep(opened, stream, headers, ns, events):
                 return
-            method = _text(fields.get(b":path", b""))
-            authority = _text(fields.get(b":authority") or fields.get(b"host", b""))
-            metadata = _metadata(headers)
+            method = text(fields.get(b":path", b""))
+            authority = text(fields.get(b":authority") or fields.get(b"host", b""))
+            metadata = metadata_of(headers)
             events.append(Opened(self.connection, stream, self.upstream, method, authority, metadata, ns))
             return
         rpc = self._rpcs.get(stream)
@@ -243,9 +268,9 @@ class Assembler:
         else:
             fields = dict(headers)
             rpc.response = headers
-            rpc.http_status = _number(fields.get(b":status", b""))
-            rpc.opaque = rpc.http_status != _HTTP_OK or not _is_grpc(fields)
-            rpc.server.encoding = _text(fields.get(b"grpc-encoding", b"identity"))
+            rpc.http_status = number(fields.get(b":status", b""))
+            rpc.opaque = rpc.http_status != HTTP_OK or not is_grpc(fields)
+            rpc.server.encoding = text(fields.get(b"grpc-encoding", b"identity"))
         self._keep(rpc, stream, headers, ns, events)
 
     def _data(self, event: DataReceived, events: list[Event]) -> None:
@@ -286,12 +311,12 @@ class Assembler:
             events.append(HalfClosed(self.connection, stream, ns))
         else:
             self._observer.forget(stream)
-            status, error = _status(rpc)
-            self._close(stream, status, error, "", ns, events)
+            code, error = status(rpc.response, rpc.trailers, rpc.http_status)
+            self._close(stream, code, error, "", ns, events)
 
     def _keep(self, rpc: _Rpc, stream: int, headers: Headers, ns: int, events: list[Event]) -> bool:
         """Account for metadata that is held until its RPC ends; False when that broke the bound."""
-        held = 0 if rpc.held else RPC_BYTES
+        held = FIELD_BYTES * len(headers) + (0 if rpc.held else RPC_BYTES)
         for name, value in headers:
             held += len(name) + len(value)
         rpc.held += held
@@ -322,7 +347,7 @@ class Assembler:
     ) -> None:
         rpc = self._release(stream)
         if rpc is not None:
-            metadata = _metadata(rpc.response + rpc.trailers)
+            metadata = metadata_of(rpc.response + rpc.trailers)
             events.append(Closed(self.connection, stream, status, error, metadata, cancelled_by, ns))
 
     def _drop(self, stream: int, reason: Reason, ns: int, events: list[Event]) -> None:
@@ -339,45 +364,3 @@ class Assembler:
 
     def _unobserved(self, stream: int, reason: Reason, ns: int) -> Unobserved:
         return Unobserved(self.connection, stream, reason.value, ns)
-
-
-def _is_grpc(fields: dict[bytes, bytes]) -> bool:
-    kind = fields.get(b"content-type", b"")
-    return kind == b"application/grpc" or kind.startswith((b"application/grpc+", b"application/grpc;"))
-
-
-def _text(value: bytes) -> str:
-    return value.decode("utf-8", "replace")
-
-
-def _number(value: bytes) -> int:
-    """A decimal field value of up to nine digits, else -1."""
-    return int(value) if value.isdigit() and len(value) < 10 else NO_STATUS
-
-
-def _metadata(headers: Headers) -> Metadata:
-    return tuple([_field(name, value) for name, value in headers if name[:1] != b":"])
-
-
-def _field(name: bytes, value: bytes) -> tuple[str, str]:
-    if value[:1] == b"\0" and name[-4:] == b"-bin":
-        return _text(name), _base64(value)
-    return name.decode("utf-8", "replace"), value.decode("utf-8", "replace")
-
-
-def _base64(value: bytes) -> str:
-    """A binary value as base64; grpc-core's "true binary metadata" sends it raw behind a zero byte."""
-    return b2a_base64(value[1:], newline=False).rstrip(b"=").decode("ascii")
-
-
-def _status(rpc: _Rpc) -> tuple[int, str]:
-    """An answered RPC's status and message: from trailers, a trailers-only response, or its HTTP status."""
-    fields = dict(rpc.trailers or rpc.response)
-    status = fields.get(b"grpc-status")
-    if status is not None:
-        number = _number(status)
-        error = unquote(_text(fields.get(b"grpc-message", b"")), errors="replace")
-        return (number if number >= 0 else _UNKNOWN), error
-    if rpc.http_status != _HTTP_OK:
-        return _STATUS_OF_HTTP.get(rpc.http_status, _UNKNOWN), f"HTTP status {rpc.http_status}"
-    return _UNKNOWN, "no grpc-status"

@@ -13,7 +13,6 @@ from understudy.tls import Upstream
 
 log = logging.getLogger(__name__)
 
-MESSAGE_BYTES: Final = 64 * 1024 * 1024
 LOOK_S: Final = 5.0
 """How often TLS files are looked at for a change."""
 GRACE_S: Final = 300.0
@@ -21,8 +20,7 @@ GRACE_S: Final = 300.0
 
 # A channel of its own for each leg, a fresh connection soon after an engine comes back, no hidden retries.
 OPTIONS: Final = (
-    ("grpc.max_receive_message_length", MESSAGE_BYTES),
-    ("grpc.max_send_message_length", MESSAGE_BYTES),
+    ("grpc.max_send_message_length", -1),  # the observer has bounded what it read
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
@@ -34,9 +32,16 @@ OPTIONS: Final = (
 class AioClient:
     """A grpc.aio channel to one engine."""
 
-    def __init__(self, address: str, tls: Upstream | None = None) -> None:
-        """`tls`: how the engine is spoken to over TLS; None = plainly."""
+    def __init__(
+        self, address: str, tls: Upstream | None = None, *, message_bytes: int, held_bytes: int
+    ) -> None:
+        """`tls`: how the engine is spoken to over TLS; None = plainly.
+
+        The bounds are those of the raw client, of one message and of all replies. But gRPC tells nobody what it has
+        of messages that are not whole: those of all calls are bounded by their number alone.
+        """
         self._address = address
+        self._options = (*OPTIONS, ("grpc.max_receive_message_length", min(message_bytes, held_bytes)))
         self._tls = tls
         self._channel: grpc.aio.Channel | None = None
         self._seen: list[Any] = []
@@ -71,9 +76,9 @@ class AioClient:
 
     def _channel_to(self, told: Upstream | None) -> grpc.aio.Channel:
         if told is None:
-            return grpc.aio.insecure_channel(self._address, options=list(OPTIONS))
+            return grpc.aio.insecure_channel(self._address, options=list(self._options))
         credentials = grpc.ssl_channel_credentials(*tls.pems(told))
-        return grpc.aio.secure_channel(self._address, credentials, options=[*OPTIONS, *tls.named(told)])
+        return grpc.aio.secure_channel(self._address, credentials, options=[*self._options, *tls.named(told)])
 
     def _look(self, told: Upstream) -> None:
         """New certificates take a new channel; calls on the old one are finished there."""

@@ -132,7 +132,12 @@ def _client(address: str, settings: Settings, tls: Upstream | None) -> Client:
         )
     from understudy.mirror.aio import AioClient
 
-    return AioClient(address, tls)
+    return AioClient(
+        address,
+        tls,
+        message_bytes=settings.reply_bytes + FRAMING_BYTES,
+        held_bytes=settings.in_flight_bytes,
+    )
 
 
 @dataclass(slots=True)

@@ -78,11 +78,13 @@ class Flight:
         self.task: asyncio.Task[None] | None = None
 
     def hold(self, count: int) -> None:
-        """Count bytes held for this request until it is resolved."""
+        """Count bytes held for this request until it is resolved; what goes over the bound of all is shed."""
         if self.resolved:
             return
         self.bytes += count
         self._mirror.bytes += count
+        if self._mirror.bytes > self._mirror.settings.in_flight_bytes:
+            self.resolve(Outcome.SHED, Reason.BYTES)
 
     def answered(self, output: Output) -> None:
         """The live reply is whole; a client's cancel stops the shadows and censors the pair."""

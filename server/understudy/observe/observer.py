@@ -10,6 +10,7 @@ from typing import Protocol
 
 from understudy.category import LOAD
 from understudy.codec import Arity, Ask, Codec, Seen, Undecodable
+from understudy.codec.calls import CALL_BYTES
 from understudy.errors import traced
 from understudy.exchange import Assembler, Budget, Closed, Event, Opened, Received, Side, Unobserved
 from understudy.mirror import Admitted, Facts, Flight, Mirror, Shed, Skip, Skipped, admit, screen
@@ -358,12 +359,14 @@ class Channel:
                 rpc = rpcs.get(stream)
                 if rpc is None:
                     return
-                was_idle = rpc.idle
+                before = len(rpc)
                 if message.side is Side.CLIENT:
                     rpc.client(message)
                 else:
                     rpc.server(message)
-                if rpc.idle or was_idle:
+                if len(rpc) != before and rpc.arity is Arity.MULTIPLEXED:
+                    self._weigh(connection, stream, len(rpc) - before, len(rpc), message.ns)
+                if rpc.idle or not before:
                     self._mark(connection, rpc)
             case Closed(stream=stream):
                 rpc = rpcs.pop(stream, None)
@@ -374,6 +377,14 @@ class Channel:
                 rpc = rpcs.pop(stream, None)
                 if rpc is not None:
                     rpc.abandon(*_ABANDONED.get(reason, _UNREADABLE))
+
+    def _weigh(self, connection: _Connection, stream: int, change: int, calls: int, ns: int) -> None:
+        """Account for a stream's requests in flight; it is given up when they are too many, or too many bytes."""
+        if calls > self._observer.settings.stream_calls:
+            lost = connection.assembler.give_up(stream, ns)
+        else:
+            lost = connection.assembler.hold(stream, change * CALL_BYTES, ns)
+        self._events(connection, lost)
 
     def _mark(self, connection: _Connection, rpc: Rpc) -> None:
         """Tell the relay whether a held stream may be ended without cutting a request off."""

@@ -75,6 +75,10 @@ class Rpc:
         self._calls = Calls()
         self._lives: dict[int, Live] = {}
 
+    def __len__(self) -> int:
+        """Requests in flight."""
+        return len(self._calls)
+
     @property
     def idle(self) -> bool:
         """Whether no request is in flight."""
@@ -124,13 +128,16 @@ class Rpc:
         live = self._lives[key]
         live.heard_ns = message.ns
         live.silent = 0
-        if live.reader is not None and live.flight is not None and not live.flight.resolved:
-            before = live.reader.size
-            live.reader.feed(chunk, message.ns - live.sent_ns)
-            live.flight.hold(live.reader.size - before)
-            if live.reader.size > self._home.reply_bytes:
-                live.flight.resolve(Outcome.SHED, Reason.OVERSIZE)
-                live.flight = live.reader = None  # what was collected is let go; the call is followed on
+        reader, flight = live.reader, live.flight
+        if reader is not None and flight is not None:
+            if not flight.resolved:
+                before = reader.size
+                reader.feed(chunk, message.ns - live.sent_ns)
+                flight.hold(reader.size - before)
+                if reader.size > self._home.reply_bytes:
+                    flight.resolve(Outcome.SHED, Reason.OVERSIZE)
+            if flight.resolved:  # what was collected is let go; the call is followed on
+                live.flight = live.reader = None
         if chunk.final:
             self._home.marks_ends(self.opened.upstream, learn=True)
         if chunk.final or chunk.error:

@@ -31,6 +31,8 @@ class Settings:
     """A request unresolved after this long is lost."""
     message_bytes: int = 8 * 1024 * 1024
     """Longest message assembled; a longer one makes its RPC unobserved, and is still relayed."""
+    stream_calls: int = 4096
+    """Most requests in flight on one held stream; with more its replies are not observed any more."""
     connection_bytes: int = 64 * 1024 * 1024
     """Most bytes of metadata, unfinished frames and messages held for one connection."""
     total_bytes: int = 512 * 1024 * 1024
@@ -42,6 +44,7 @@ class Settings:
             "queue_bytes",
             "batch_pairs",
             "message_bytes",
+            "stream_calls",
             "connection_bytes",
             "total_bytes",
         )

@@ -343,6 +343,7 @@ def _pack(pair: Pair, scores: Sequence[Score]) -> bytes:
     message = pair_to_proto(pair)
     message.request.text = ""
     message.request.raw = b""
+    message.request.ClearField("conversation")  # votes go by the cluster, which is a hash
     message.request.metadata.clear()
     del message.request.token_ids[:], message.request.sampling.stop[:]
     for output in (message.baseline, message.candidate, message.control):

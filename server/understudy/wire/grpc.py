@@ -7,7 +7,7 @@ from understudy.wire.events import Reason
 
 PREFIX_BYTES: Final = 5
 MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024
-"""Default bound of one message, and of what the compressed messages of one payload inflate to together."""
+"""Default bound of one message, and of what the compressed messages fed at once inflate to together."""
 
 MAX_MEMBERS: Final = 32
 """Members of one gzip message. Each costs a copy of what follows it: thousands of empty ones would take minutes."""
@@ -16,20 +16,36 @@ _WINDOW_BITS: Final = {"gzip": 31, "deflate": 15}
 """zlib's names for the two algorithms every gRPC implementation has; deflate is RFC 1950."""
 
 
+class Allowance:
+    """To how many bytes compressed messages may still inflate; shared by whatever is fed together."""
+
+    __slots__ = ("room",)
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+
+
 class MessageSplitter:
     """Cuts payloads into messages, unframed and decompressed; holds at most one incomplete message.
 
     Once `problem` is set nothing more comes out and nothing is held.
     """
 
-    __slots__ = ("_buffer", "_max", "_need", "encoding", "problem")
+    __slots__ = ("_allowance", "_buffer", "_max", "_need", "encoding", "problem")
 
-    def __init__(self, max_message_bytes: int = MAX_MESSAGE_BYTES, encoding: str = "identity") -> None:
+    def __init__(
+        self,
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
+        encoding: str = "identity",
+        allowance: Allowance | None = None,
+    ) -> None:
+        """Each payload is allowed one message's worth inflated, unless an `allowance` is shared with others."""
         self.encoding = encoding
         """The direction's grpc-encoding."""
         self.problem: Reason | None = None
         """Why splitting stopped; None while it works."""
         self._max = max_message_bytes
+        self._allowance = allowance
         self._buffer = bytearray()
         self._need = PREFIX_BYTES
 
@@ -49,7 +65,7 @@ class MessageSplitter:
             payload = bytes(self._buffer)
             self._buffer = bytearray()
         messages: list[bytes] = []
-        room = self._max
+        allowance = self._allowance
         start, end = 0, len(payload)
         self._need = PREFIX_BYTES
         while end - start >= PREFIX_BYTES:
@@ -67,10 +83,12 @@ class MessageSplitter:
                 break
             message = payload[body : body + length]
             if flag:
-                inflated = self._inflate(message, room)
+                if allowance is None:
+                    allowance = Allowance(self._max)
+                inflated = self._inflate(message, min(allowance.room, self._max))
                 if inflated is None:
                     return messages
-                room -= len(inflated)
+                allowance.room -= len(inflated)
                 message = inflated
             messages.append(message)
             start = body + length

@@ -95,11 +95,21 @@ class Observer:
 
         At most, for each direction, one frame as large as its receiver allows and MAX_BLOCK_BYTES.
         """
+        return self.held - self.remembered
+
+    @property
+    def remembered(self) -> int:
+        """Bytes that repeated header blocks are remembered with: at most MEMO_BYTES for each direction."""
+        return self._client.inflater.remembered + self._server.inflater.remembered
+
+    @property
+    def held(self) -> int:
+        """Both together: read for every chunk, so in one step."""
         client, server = self._client, self._server
         held = client.splitter.buffered + server.splitter.buffered
         if client.block or server.block:
             held += len(client.block or b"") + len(server.block or b"")
-        return held
+        return held + client.inflater.remembered + server.inflater.remembered
 
     def receive(self, side: Side, data: bytes, ns: int) -> list[Event]:
         """Bytes that `side` sent, read at `ns`."""
@@ -137,6 +147,11 @@ class Observer:
     def forget(self, stream: int) -> None:
         """Say nothing more of this stream; its frames only keep the compression state in step."""
         self._remove(stream)
+
+    def forget_blocks(self) -> None:
+        """Let go of what is remembered of repeated header blocks: it only saves time."""
+        self._client.inflater.forget()
+        self._server.inflater.forget()
 
     def abandon(self) -> None:
         """Say nothing more of this connection and let go of what is held."""

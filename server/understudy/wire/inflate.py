@@ -29,6 +29,8 @@ _MEMO_BLOCKS: Final = 64
 _MEMO_BLOCK_BYTES: Final = 512
 _MEMO_FIELDS: Final = 64
 """A block that gives more fields is not remembered: a byte can name a field, and a tuple of many costs memory."""
+MEMO_BYTES: Final = 32 * 1024
+"""What is remembered of one direction weighs no more; the blocks of ordinary callers weigh some hundred bytes each."""
 
 _OVERHEAD: Final = 32
 """What an entry counts beyond its name and value (section 4.1)."""
@@ -60,7 +62,17 @@ class Inflater:
     Time is linear in the block's length; memory is bounded by the table and one list.
     """
 
-    __slots__ = ("_announced", "_bytes", "_changed", "_entries", "_limit", "_memo", "_pending", "_size")
+    __slots__ = (
+        "_announced",
+        "_bytes",
+        "_changed",
+        "_entries",
+        "_limit",
+        "_memo",
+        "_pending",
+        "_size",
+        "remembered",
+    )
 
     def __init__(self) -> None:
         self._entries: deque[tuple[bytes, bytes]] = deque()
@@ -75,6 +87,8 @@ class Inflater:
         self._pending: deque[int | None] = deque()
         self._changed = False
         self._memo: dict[bytes, Headers | Loss] = {}
+        self.remembered = 0
+        """Bytes that repeated blocks are remembered with."""
 
     def announce(self, table_bytes: int | None) -> bool:
         """The receiver sent SETTINGS (with HEADER_TABLE_SIZE or None); False when too many are in flight."""
@@ -102,14 +116,21 @@ class Inflater:
         except (_BrokenError, IndexError):
             return Loss.TABLE
         if self._changed:  # what repeated blocks mean may be another thing now
-            self._memo.clear()
+            self.forget()
         elif len(block) <= _MEMO_BLOCK_BYTES and not (
             isinstance(decoded, tuple) and len(decoded) > _MEMO_FIELDS
         ):
-            if len(self._memo) >= _MEMO_BLOCKS:
-                self._memo.clear()
+            weight = _weight(block, decoded)
+            if len(self._memo) >= _MEMO_BLOCKS or self.remembered + weight > MEMO_BYTES:
+                self.forget()
             self._memo[block] = decoded
+            self.remembered += weight
         return decoded
+
+    def forget(self) -> None:
+        """Let go of the repeated blocks: the next ones are decoded anew."""
+        self._memo.clear()
+        self.remembered = 0
 
     def _decode(self, block: bytes) -> Headers | Loss:
         entries, end, at, room = self._entries, len(block), 0, MAX_LIST_BYTES
@@ -172,6 +193,19 @@ class Inflater:
 
     def _allow(self) -> None:
         self._announced = max(self._size, *(size for size in self._pending if size is not None), 0)
+
+
+def _weight(block: bytes, decoded: Headers | Loss) -> int:
+    """What a remembered block costs at most, bytes (measured, and rounded up).
+
+    An indexed field is the table's own; a literal one, of two bytes at least, is a pair and two strings, by Huffman
+    code up to 8/5 as long as in the block.
+    """
+    length = len(block)
+    if not isinstance(decoded, tuple):
+        return 160 + length
+    count = len(decoded)
+    return 220 + 8 * count + 2 * length + 140 * min(count, length - count)
 
 
 def _integer(block: bytes, at: int, prefix: int) -> tuple[int, int]:
