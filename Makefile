@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench chaos soak test check proto clean grpc-js perf-analyzer smg
+.PHONY: help setup demo bench chaos soak switch test check proto clean grpc-js perf-analyzer smg
 
 help:  ## Show the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make demo takes QUANTIZATION=int3 PRIMARY=candidate PAIRS=N SEED=N FULL=1 STRICT=1 OUT=out/demo"
 	@echo "  make bench takes QUICK=1 ROUNDS=N STRICT=1"
+	@echo "  make switch takes QUICK=1 STRICT=1"
 	@echo "  make chaos takes QUICK=1 ROUNDS=N STRICT=1 ONLY=FAULT,... CLIENT=grpc"
 	@echo "  PYTHON=python3.12 picks the interpreter of a new .venv"
 
@@ -44,6 +45,9 @@ bench: $(STAMP)  ## The data path beside nginx, HAProxy, nghttpx, Envoy and a gr
 MINUTES ?= 10
 soak: $(STAMP)  ## Paced streams with everything mirrored, for MINUTES=10
 	$(BIN)/python -m bench.soak --minutes $(MINUTES) $(if $(STRICT),--strict)
+
+switch: $(STAMP)  ## What callers see of switches, restarts of workers and an upgrade under load
+	$(BIN)/python -m bench.switch $(if $(QUICK),--quick) $(if $(STRICT),--strict)
 
 # gRPC for Node, a client of another implementation: tests/conformance skips its calls without it.
 GRPC_JS := $(VENV)/node/node_modules/@grpc/grpc-js

@@ -15,9 +15,7 @@ def main() -> None:
     words = argparse.ArgumentParser(
         prog="bench", description="The data path beside the proxies it competes with."
     )
-    words.add_argument(
-        "--quick", action="store_true", help="a look: two short rounds, which decide no target"
-    )
+    words.add_argument("--quick", action="store_true", help="a look: one short round, which decides no ratio")
     words.add_argument("--strict", action="store_true", help="exit 1 on a target that is not met")
     words.add_argument("--rounds", type=int, metavar="N", help="rounds of every measure")
     words.add_argument("--out", type=Path, default=Path("out"), help="where bench.json and bench.html go")

@@ -7,18 +7,25 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from understudy.errors import EngineError, UnderstudyError
 from understudy.service.lines import ask
 
-from bench.rows import ROWS, Place, Row
+from bench.rows import FINITE, ROWS, Place, Row
 from bench.stage import START_S, Stage, free_port, pinned
+from bench.tools import Tools
 
-SETTLE_S = 2.0
-"""How long the accounting may take to have every request of a run."""
+SETTLE_S = 0.6
+"""How long after a run its requests may still be on their way: the accounting is up to 0.25 s old, and what is allowed
+beyond that is a rate that cannot be kept up."""
+LATE_S = 1.0
+"""The same while a row starts."""
+SLOTS, SERVICE_US = 8, 3200
+"""Of the engine of finite capacity: 2,500 calls a second."""
 REST_S = 30.0
 """How long a path may take to be done with a run that was too much for it."""
 
@@ -31,14 +38,22 @@ class Account:
     paired: int = 0
     dropped: int = 0
     in_flight: int = 0
+    controls: int = 0
+    """Pairs with a control reply."""
 
 
 class Field(Stage):
     """The engines and the rows in front of them."""
 
+    def __init__(self, tools: Tools) -> None:
+        super().__init__(tools)
+        self.ready = {"direct"}
+        """Rows that pass calls."""
+
     def __enter__(self) -> "Field":
         """Start the engines."""
         self.open()
+        certify(self.folder)
         self.ports["direct"] = self.ports["primary"]
         return self
 
@@ -54,15 +69,26 @@ class Field(Stage):
         Raises:
             EngineError: it does not come up; with the last line it wrote.
         """
-        if row.name == "direct":
-            return
+        if row.engine not in self.running:
+            self.ports[row.engine] = free_port()
+            self.engine(row.engine, *((str(SLOTS), str(SERVICE_US)) if row.engine == FINITE else ()))
+        primary = self.ports[row.engine]
         folder = self.folder / row.name
         folder.mkdir(exist_ok=True)
-        port = self.ports[row.name] = free_port()
         place = Place(
-            folder, self.tools.programs, sys.executable, port, self.ports["primary"], self.ports["shadow"]
+            folder,
+            self.tools.programs,
+            sys.executable,
+            free_port(),
+            primary,
+            self.ports["shadow"],
+            self.folder,
         )
-        for part in row.parts(place):
+        parts = row.parts(place)
+        self.ports[row.name] = place.port if parts else primary
+        if row.tls:
+            self.secure.add(row.name)
+        for part in parts:
             core = self.cores.front if part.front else self.cores.behind
             self.spawn(row.name, part.name, list(part.argv), core)
         self.listening(row.name)
@@ -71,10 +97,16 @@ class Field(Stage):
             before = self.account(row)
             told = self.load(row, "open", 0.2, 4, 200)
             if told["errors"] == 0 and told["mismatched"] == 0 and told["done"]:
-                if not row.count or self.settled(row, before, int(told["sent"])):
+                if not row.count or self.settled(row, before, int(told["sent"]), LATE_S):
+                    self.ready.add(row.name)
                     return
             if time.monotonic() > deadline:
                 raise EngineError(f"{row.name} does not pass calls: {self.last_words(row.name) or told}")
+
+    def stop(self, name: str) -> None:
+        """End a row or an engine."""
+        self.ready.discard(name)
+        super().stop(name)
 
     def cpu_s(self, name: str) -> dict[str, float]:
         """CPU seconds that a row has used, user and system, by part."""
@@ -95,6 +127,7 @@ class Field(Stage):
         amount: float,
         interval_us: int = 0,
         urgent: bool = False,
+        words: Sequence[str] = (),
     ) -> dict[str, Any]:
         """Run the load generator; `urgent` gives it and the engines real-time priority where that is allowed.
 
@@ -102,7 +135,8 @@ class Field(Stage):
             EngineError: it failed, or a process of the row did.
         """
         with self.hurried(urgent):
-            return self.finish(self.begin(row.name, mode, seconds, connections, amount, interval_us, urgent))
+            load = self.begin(row.name, mode, seconds, connections, amount, interval_us, urgent, words)
+            return self.finish(load)
 
     @contextlib.contextmanager
     def held(self, row: Row, streams: int, connections: int) -> Iterator[int]:
@@ -127,7 +161,7 @@ class Field(Stage):
         told: Mapping[str, Any] = {}
         with contextlib.suppress(UnderstudyError):
             told = asyncio.run(ask(self.folder / row.name / row.count, {}, timeout_s=5))
-        return Account(*(int(told.get(name, 0)) for name in ("requests", "paired", "dropped", "in_flight")))
+        return Account(*(int(told.get(one.name, 0)) for one in fields(Account)))
 
     def settled(self, row: Row, before: Account, sent: int, within_s: float = SETTLE_S) -> bool:
         """Whether every one of the `sent` was seen, and paired if the row pairs, and nothing was dropped."""
@@ -142,6 +176,16 @@ class Field(Stage):
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.05)
+
+    def accounted(self, row: Row, before: Account, sent: int, within_s: float) -> Account | None:
+        """The account once each of the `sent` was seen or given up, and none is in flight; None: it does not come."""
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline:
+            now = self.account(row)
+            if now.requests - before.requests + now.dropped - before.dropped >= sent and not now.in_flight:
+                return self.account(row)
+            time.sleep(0.1)
+        return None
 
     def rest(self, row: Row) -> None:
         """Wait until what a run left behind is done with, so that the next does not pay for it."""
@@ -163,12 +207,29 @@ class Field(Stage):
         finally:
             process.send_signal(signal.SIGCONT)
 
-    def lag_s(self, name: str) -> float | None:
-        """The longest pause that the relay's own probe saw in the last 30 s."""
+    def probe(self, row: Row, every_s: float) -> dict[str, float] | None:
+        """Have the row's relay look closely at its loop, or end that with 0; what it saw until now.
+
+        None where there is no relay, or it saw nothing.
+        """
+        socket = self.folder / row.name / "relay.sock"
+        if not socket.exists():
+            return None
         with contextlib.suppress(UnderstudyError):
-            told = asyncio.run(ask(self.folder / name / "relay.sock", {"op": "status"}, timeout_s=5))
-            return float(told["lag_max_s"])
+            told = asyncio.run(ask(socket, {"op": "probe", "every_s": every_s}, timeout_s=5))
+            return {name: float(told[name]) for name in ("ticks", "lag_max_s", "own_max_s")}
         return None
+
+
+def certify(folder: Path) -> None:
+    """Write server.pem and server.key for localhost, and ca.pem, who signed them."""
+    import trustme
+
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+    shown = authority.issue_cert("localhost", "127.0.0.1")
+    shown.private_key_pem.write_to_path(str(folder / "server.key"))
+    (folder / "server.pem").write_bytes(b"".join(blob.bytes() for blob in shown.cert_chain_pems))
 
 
 def row(name: str) -> Row:

@@ -17,6 +17,10 @@
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef BENCH_TLS
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#endif
 
 #define UNARY "/inference.GRPCInferenceService/ModelInfer"
 #define STREAM "/inference.GRPCInferenceService/ModelStreamInfer"
@@ -73,6 +77,9 @@ static inline Message message(const char *folder, const char *name) {
 /* A session on a non-blocking socket. What it wants to write waits in `out` until the socket takes it. */
 typedef struct {
     int fd;
+#ifdef BENCH_TLS
+    SSL *tls; /* NULL: plain */
+#endif
     nghttp2_session *session;
     uint8_t *out;
     size_t from, to, room;
@@ -83,6 +90,41 @@ static inline void prepare(int fd) {
     int one = 1;
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+}
+
+#ifdef BENCH_TLS
+/* As recv and send do: -1 with EAGAIN when it has to wait, whatever for. */
+static inline ssize_t told(SSL *tls, int result) {
+    if (result > 0) return result;
+    int why = SSL_get_error(tls, result);
+    if (why == SSL_ERROR_ZERO_RETURN) return 0;
+    errno = why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE ? EAGAIN : ECONNRESET;
+    ERR_clear_error(); /* or the next call on another connection would stumble over it */
+    return -1;
+}
+#endif
+
+static inline ssize_t take_in(Link *link, uint8_t *data, size_t room) {
+#ifdef BENCH_TLS
+    if (link->tls) return told(link->tls, SSL_read(link->tls, data, (int)room));
+#endif
+    return recv(link->fd, data, room, 0);
+}
+
+static inline ssize_t give_out(Link *link, const uint8_t *data, size_t size) {
+#ifdef BENCH_TLS
+    if (link->tls) return told(link->tls, SSL_write(link->tls, data, (int)size));
+#endif
+    return send(link->fd, data, size, MSG_NOSIGNAL);
+}
+
+/* Whether a short read may leave something to read: TLS gives a record at a time. */
+static inline int piecemeal(const Link *link) {
+#ifdef BENCH_TLS
+    if (link->tls) return 1;
+#endif
+    (void)link;
+    return 0;
 }
 
 /* Write all that can be written; 0, or -1 when the connection is gone. */
@@ -102,7 +144,7 @@ static inline int flush(int epoll, Link *link, void *tag) {
             link->to += (size_t)size;
         }
         if (link->from == link->to) break;
-        ssize_t sent = send(link->fd, link->out + link->from, link->to - link->from, MSG_NOSIGNAL);
+        ssize_t sent = give_out(link, link->out + link->from, link->to - link->from);
         if (sent < 0 && errno != EAGAIN) return -1;
         if (sent < 0) break;
         link->from += (size_t)sent;
@@ -121,11 +163,11 @@ static inline int flush(int epoll, Link *link, void *tag) {
 static inline int fill(Link *link) {
     static uint8_t data[1 << 18];
     for (;;) {
-        ssize_t size = recv(link->fd, data, sizeof data, 0);
+        ssize_t size = take_in(link, data, sizeof data);
         if (size == 0 || (size < 0 && errno != EAGAIN)) return -1;
         if (size < 0) return 0;
         if (nghttp2_session_mem_recv(link->session, data, (size_t)size) < 0) return -1;
-        if ((size_t)size < sizeof data) return 0;
+        if ((size_t)size < sizeof data && !piecemeal(link)) return 0;
     }
 }
 

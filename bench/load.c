@@ -1,17 +1,23 @@
 /* The load generator: gRPC calls, and how long what came back took. Prints one line of JSON.
  *
- *   load PORT FOLDER MODE SECONDS CONNECTIONS AMOUNT [INTERVAL_US]
+ *   load PORT FOLDER MODE SECONDS CONNECTIONS AMOUNT [INTERVAL_US [tls] [varied]]
  *
  *   closed   AMOUNT unary calls open at all times
  *   open     AMOUNT unary calls a second, each timed from when it was due
  *   streams  AMOUNT streams with a message every INTERVAL_US, each message timed from the stamp it carries
+ *   unpaced  AMOUNT streams open at all times, each of RUN messages as fast as they come
  *   idle     AMOUNT streams opened and held; says {"held": n}, then waits for the end of its input
+ *
+ * With `tls` each connection is TLS 1.3 with one cipher, so that every path has the same work; FOLDER/ca.pem is whom
+ * it trusts. With `varied` each request has a header with a value of its own.
  *
  * FOLDER holds request.bin and stream.bin (its pace a HOLE to fill in) and the upstream's messages. The first
  * WARM_S of a run are not timed. Every byte received is hashed and held against the hash in the trailers.
  */
+#define BENCH_TLS
 #include "h2.h"
 
+#define RUN 200 /* messages: slow paths still end theirs in time */
 #define WARM_S 0.3
 #define DRAIN_S 2.0
 #define MOST_OPEN 50000
@@ -30,7 +36,8 @@ typedef struct {
 } Call;
 
 static int epoll, timer;
-static enum { CLOSED, OPEN, STREAMS, IDLE } mode;
+static enum { CLOSED, OPEN, STREAMS, UNPACED, IDLE } mode;
+static int secure, varied;
 static Conn *conns;
 static size_t conn_count, turn;
 static Message request, chunk, final;
@@ -75,20 +82,32 @@ static ssize_t ask(nghttp2_session *session, int32_t stream, uint8_t *buf, size_
     return (ssize_t)size;
 }
 
+/* Well-mixed bits (splitmix64), so that no two values share a prefix. */
+static unsigned long long mixed(uint64_t x) {
+    x += 0x9e3779b97f4a7c15u;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+}
+
 static void start(Conn *conn, uint64_t when) {
     Call *call = calloc(1, sizeof *call);
     call->began = when;
     call->hash = HASH_SEED;
     call->status = -1;
+    char id[33];
+    if (varied) snprintf(id, sizeof id, "%016llx%016llx", mixed(sent), mixed(sent ^ when));
+    else strcpy(id, "");
     nghttp2_nv headers[] = {HEADER(":method", "POST"),
-                            HEADER(":scheme", "http"),
-                            HEADER(":path", mode == STREAMS || mode == IDLE ? STREAM : UNARY),
+                            HEADER(":scheme", secure ? "https" : "http"),
+                            HEADER(":path", mode >= STREAMS ? STREAM : UNARY),
                             HEADER(":authority", "bench"),
                             HEADER("te", "trailers"),
                             HEADER("content-type", "application/grpc"),
-                            HEADER("user-agent", "understudy-bench")};
+                            HEADER("user-agent", "understudy-bench"),
+                            HEADER("x-request-id", id)};
     nghttp2_data_provider provider = {.source = {.ptr = call}, .read_callback = ask};
-    if (nghttp2_submit_request(conn->link.session, NULL, headers, COUNT(headers), &provider, call) < 0) {
+    if (nghttp2_submit_request(conn->link.session, NULL, headers, COUNT(headers) - !varied, &provider, call) < 0) {
         errors++;
         free(call);
         return;
@@ -124,7 +143,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 static void heard(Call *call) {
     const Message *as = call->due == chunk.size ? &chunk : call->due == final.size ? &final : NULL;
     messages++;
-    if (!as) return;
+    if (!as || mode == UNPACED) return;
     char stamp[DIGITS + 1] = {0};
     memcpy(stamp, call->in + as->hole, DIGITS);
     note(strtoull(stamp, NULL, 10));
@@ -137,7 +156,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, cons
     if (!call) return 0;
     bytes += size;
     call->hash = hash(call->hash, data, size);
-    if (mode != STREAMS) return 0;
+    if (mode != STREAMS && mode != UNPACED) return 0;
     while (size) {
         size_t want = (call->got < 5 ? 5 : call->due) - call->got, part = size < want ? size : want;
         memcpy(call->in + call->got, data, part);
@@ -166,13 +185,42 @@ static int on_close(nghttp2_session *session, int32_t stream, uint32_t error, vo
         mismatched++;
     if (mode != STREAMS) note(call->began);
     free(call);
-    if (mode == CLOSED && now_ns() < ends) start(user, now_ns());
+    if ((mode == CLOSED || mode == UNPACED) && now_ns() < ends) start(user, now_ns());
     return 0;
 }
 
 /* ---- a run */
 
-static void dial(const char *port, nghttp2_session_callbacks *callbacks) {
+/* One version and one cipher: a path that chose better ones would otherwise be measured for its choice. */
+static SSL_CTX *trust(const char *folder) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/ca.pem", folder);
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
+    SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256");
+    SSL_CTX_set_alpn_protos(context, (const uint8_t *)"\2h2", 3);
+    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+    errno = 0;
+    if (!SSL_CTX_load_verify_locations(context, path, NULL)) die(path);
+    return context;
+}
+
+static SSL *greet(SSL_CTX *context, int fd) {
+    SSL *tls = SSL_new(context);
+    const uint8_t *agreed;
+    unsigned length;
+    SSL_set_fd(tls, fd);
+    SSL_set1_host(tls, "localhost");
+    errno = 0;
+    if (SSL_connect(tls) != 1) die("TLS");
+    SSL_get0_alpn_selected(tls, &agreed, &length);
+    if (length != 2 || memcmp(agreed, "h2", 2)) die("ALPN");
+    return tls;
+}
+
+static void dial(const char *port, const char *folder, nghttp2_session_callbacks *callbacks) {
+    SSL_CTX *context = secure ? trust(folder) : NULL;
     struct sockaddr_in where = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
     where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     conns = calloc(conn_count, sizeof *conns);
@@ -181,6 +229,7 @@ static void dial(const char *port, nghttp2_session_callbacks *callbacks) {
         conn->alive = 1;
         conn->link.fd = socket(AF_INET, SOCK_STREAM, 0);
         if (connect(conn->link.fd, (struct sockaddr *)&where, sizeof where)) die("connect");
+        if (secure) conn->link.tls = greet(context, conn->link.fd);
         prepare(conn->link.fd);
         nghttp2_session_client_new(&conn->link.session, callbacks, conn);
         settle(conn->link.session);
@@ -244,19 +293,23 @@ static void hold(size_t amount) {
 }
 
 int main(int count, char **words) {
-    const char *modes[] = {"closed", "open", "streams", "idle"};
-    if (count < 7) return fprintf(stderr, "usage: load PORT FOLDER MODE SECONDS CONNECTIONS AMOUNT [INTERVAL_US]\n"), 2;
+    const char *modes[] = {"closed", "open", "streams", "unpaced", "idle"};
+    if (count < 7) return fprintf(stderr, "usage: load PORT FOLDER MODE SECONDS CONNECTIONS AMOUNT [INTERVAL_US [tls] [varied]]\n"), 2;
     signal(SIGPIPE, SIG_IGN);
     for (mode = CLOSED; mode < IDLE && strcmp(modes[mode], words[3]); mode++) continue;
     double seconds = atof(words[4]), amount = atof(words[6]);
     uint64_t interval = count > 7 ? strtoull(words[7], NULL, 10) : 0;
+    for (int i = 8; i < count; i++) {
+        secure |= !strcmp(words[i], "tls");
+        varied |= !strcmp(words[i], "varied");
+    }
     conn_count = (size_t)atoi(words[5]);
     chunk = message(words[2], "chunk.bin");
     final = message(words[2], "final.bin");
-    request = message(words[2], mode == STREAMS ? "stream.bin" : "request.bin");
-    if (mode == STREAMS) { /* the pace, padded to the length of the hole */
+    request = message(words[2], mode == STREAMS || mode == UNPACED ? "stream.bin" : "request.bin");
+    if (mode == STREAMS || mode == UNPACED) { /* the pace, padded to the length of the hole */
         char pace[DIGITS + 2];
-        unsigned long total = interval ? (unsigned long)(seconds * 1e6 / (double)interval) : 1;
+        unsigned long total = mode == UNPACED ? RUN : interval ? (unsigned long)(seconds * 1e6 / (double)interval) : 1;
         int size = snprintf(pace, sizeof pace, "bench:%lu:%lu;", total ? total : 1, (unsigned long)interval);
         if (size > DIGITS || request.hole < 0) return fprintf(stderr, "load: no room for the pace %s\n", pace), 2;
         memset(request.data + request.hole, ' ', DIGITS);
@@ -269,7 +322,7 @@ int main(int count, char **words) {
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
     epoll = epoll_create1(0);
-    dial(words[1], callbacks);
+    dial(words[1], words[2], callbacks);
     for (int i = 0; i < 5; i++) pump(10); /* settings are exchanged */
 
     uint64_t began = now_ns();

@@ -9,17 +9,24 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
-from bench.targets import added, series
+from bench.targets import RELAYS, added, beyond, series
 
 WIDTH, LEFT, RIGHT, LINE = 920, 370, 790, 24
 PLOTS = (
     ("added p50 of a message, 64 streams at 20 ms, us", "latency", "p50_us"),
     ("added p99 of a message, 64 streams at 20 ms, us", "latency", "p99_us"),
     ("most unary calls a second, closed loop", "most", "rps"),
-    ("highest open-loop rate a second, everything observed or paired", "rate", "rps"),
+    (
+        "highest open-loop rate a second, everything observed or paired; nginx: its most, closed loop",
+        "rate",
+        "rps",
+    ),
+    ("the same, each request with a header of its own", "varied", "rps"),
+    ("messages a second of streams without a pace", "unpaced", "messages_s"),
     ("streams held with p99 within 10 ms", "held", "streams"),
     ("CPU per call at 1,000 a second, all processes, us", "cost", "cpu_us"),
     ("resident bytes per idle stream", "memory", "bytes"),
+    ("added p99 of calls to an engine of finite capacity, us", "scarce", "p99_us"),
 )
 
 
@@ -41,6 +48,8 @@ def render(told: Mapping[str, Any]) -> str:
 def _values(rounds: Mapping[str, Any], measure: str, name: str, figure: str) -> list[float]:
     if measure == "latency":
         found = [] if name == "direct" else added(rounds, name, figure)
+    elif measure == "scarce":
+        found = [] if name == "direct-finite" else beyond(rounds, measure, name, "direct-finite", figure)
     else:
         found = series(rounds, measure, name, figure)
     return [value for value in found if value is not None]
@@ -77,7 +86,7 @@ def dots(rows: Sequence[tuple[str, str, Sequence[float]]], label: str) -> Markup
         at *= 10
     for index, (name, title, values) in enumerate(rows):
         y = 4 + LINE * index + LINE / 2
-        ours = "ours" if name in ("relay", "observed", "paired") else "peer"
+        ours = "ours" if name in RELAYS or name.startswith("paired") else "peer"
         out.append(
             f'<text class="label" x="{LEFT - 14}" y="{y + 4}" text-anchor="end">{escape(title)}</text>'
         )

@@ -9,15 +9,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-KEPT_OPEN = 4096
+KEPT_OPEN = 16384
 """mirror.in_flight: a stream held is in flight, and more than the default of them are held here."""
 LEDGER_S = 0.25
 """observe.ledger_s: a probe waits for the accounting that follows it."""
 
 
-def relay(folder: Path, listen: str, baseline: str, candidate: str) -> int:
-    """Pass bytes."""
+def relay(
+    folder: Path, listen: str, baseline: str, candidate: str, certificate: str = "", key: str = ""
+) -> int:
+    """Pass bytes; with a certificate callers speak TLS."""
     from understudy.relay import Settings, run
+    from understudy.tls import Listener
 
     return run(
         Settings(
@@ -26,12 +29,16 @@ def relay(folder: Path, listen: str, baseline: str, candidate: str) -> int:
             candidate=candidate,
             latch=str(folder / "latch.json"),
             run_dir=str(folder),
+            tls=Listener(certificate, key) if certificate else None,
         )
     )
 
 
-def observer(folder: Path, baseline: str, candidate: str) -> int:
-    """Rebuild, mirror, pair and publish, with the codec and the categorizers of the default config."""
+def observer(folder: Path, baseline: str, candidate: str, control: float) -> int:
+    """Rebuild, mirror, pair and publish, with the codec and the categorizers of the default config.
+
+    The share of control replies is asked of the engine that serves the callers, with the limits of the default config.
+    """
     from understudy import plugins
     from understudy.codec.kserve import INFER, STREAM, KServeCodec
     from understudy.config import Categories
@@ -50,7 +57,9 @@ def observer(folder: Path, baseline: str, candidate: str) -> int:
         ),
         [one() for one in made],
         codecs=[KServeCodec()],
-        mirror=Mirror(methods=(INFER, STREAM), control_share=0.0, in_flight=KEPT_OPEN),
+        mirror=Mirror(
+            methods=(INFER, STREAM), control_share=control, control_primary_share=control, in_flight=KEPT_OPEN
+        ),
         engines=Engines(Engine(baseline, "b" * 64), Engine(candidate, "c" * 64)),
     )
 
@@ -68,11 +77,13 @@ def sink(folder: Path, mirror: str) -> int:
 
         def __init__(self) -> None:
             self.pairs = 0
+            self.controls = 0
             self.ledger = pb.Ledger()
 
         def take(self, batch: pb.PairBatch) -> asyncio.Future[None]:
             """Count it."""
             self.pairs += len(batch.pairs)
+            self.controls += sum(pair.HasField("control") for pair in batch.pairs)
             self.ledger = batch.ledger
             done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             done.set_result(None)
@@ -93,6 +104,7 @@ def sink(folder: Path, mirror: str) -> int:
                 "paired": count.pairs,
                 "dropped": sum(sum(reasons.values()) for reasons in lost),
                 "in_flight": ledger.in_flight,
+                "controls": count.controls,
                 "reasons": {name: n for reasons in lost for name, n in reasons.items()},
             }
 
@@ -110,10 +122,10 @@ def sink(folder: Path, mirror: str) -> int:
 def main() -> int:
     """Run the part named on the command line."""
     match sys.argv[1:]:
-        case "relay", folder, listen, baseline, candidate:
-            return relay(Path(folder), listen, baseline, candidate)
-        case "observer", folder, baseline, candidate:
-            return observer(Path(folder), baseline, candidate)
+        case "relay", folder, listen, baseline, candidate, *shown:
+            return relay(Path(folder), listen, baseline, candidate, *shown)
+        case "observer", folder, baseline, candidate, control:
+            return observer(Path(folder), baseline, candidate, float(control))
         case "sink", folder, mirror:
             return sink(Path(folder), mirror)
         case words:

@@ -1,17 +1,21 @@
 """The rows of the table: how each path from caller to engine is configured and started, on loopback.
 
 Each proxy gets one thread, its limits on streams and connections raised so that none of them decides a
-figure, no access log, and reuse of upstream connections. TLS would be a second set of rows: `Place` would carry
-a certificate, and each maker here one more line.
+figure, no access log, and reuse of upstream connections.
 """
 
 import json
 import os
+import resource
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 STREAMS = 100_000
+FINITE = "finite"
+"""The engine that serves a few calls at one time."""
+CONTROL = 0.01
+"""Share of calls that also get a control reply, in the row that has any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,8 @@ class Place:
     """Port of the engine that serves."""
     shadow: int
     """Port of the other engine."""
+    shown: Path
+    """Where server.pem and server.key are, for rows that speak TLS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,29 +56,36 @@ class Row:
     """Name of the socket in its folder that tells what was paired; empty: it pairs nothing."""
     pairs: bool = False
     """Whether each request has to become a pair."""
+    tls: bool = False
+    """Whether callers speak TLS; engines never do."""
+    engine: str = "primary"
+    """Which engine serves it."""
 
 
 def _direct(place: Place) -> list[Part]:
     return []
 
 
-def _nginx(place: Place) -> list[Part]:
+def _nginx(place: Place, tls: bool = False) -> list[Part]:
+    secure = f"ssl_certificate {place.shown}/server.pem; ssl_certificate_key {place.shown}/server.key;"
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     user = "user root root;" if os.geteuid() == 0 else ""
     temporary = "\n".join(
         f"  {name}_temp_path {place.folder}/{name};"
         for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     (place.folder / "nginx.conf").write_text(f"""
-daemon off; worker_processes 1; worker_rlimit_nofile 16384; {user}
+daemon off; worker_processes 1; worker_rlimit_nofile {most}; {user}
 pid {place.folder}/nginx.pid; error_log stderr error;
-events {{ worker_connections 8192; }}
+events {{ worker_connections {most}; }}
 http {{
   access_log off; http2_max_concurrent_streams {STREAMS}; keepalive_requests 1000000000; keepalive_timeout 1h;
 {temporary}
   client_body_timeout 1h; client_header_timeout 1h; send_timeout 1h;
   upstream engine {{ server 127.0.0.1:{place.primary}; keepalive 2048; keepalive_requests 1000000000; }}
   server {{
-    listen 127.0.0.1:{place.port} http2 backlog=4096;
+    listen 127.0.0.1:{place.port} {"ssl " if tls else ""}http2 backlog=4096;
+    {secure + " ssl_protocols TLSv1.3;" if tls else ""}
     location / {{ grpc_pass grpc://engine; grpc_read_timeout 1h; grpc_send_timeout 1h; }}
   }}
 }}
@@ -198,29 +211,43 @@ def _tee(place: Place) -> list[Part]:
     return [Part("tee", (*command, str(place.folder / "count.sock")))]
 
 
-def _relay(place: Place) -> list[Part]:
+def _nginx_tls(place: Place) -> list[Part]:
+    return _nginx(place, tls=True)
+
+
+def _relay(place: Place, tls: bool = False) -> list[Part]:
     engines = (f"127.0.0.1:{place.primary}", f"127.0.0.1:{place.shadow}")
     command = (place.python, "-m", "bench.part", "relay", str(place.folder), f"127.0.0.1:{place.port}")
-    return [Part("relay", (*command, *engines))]
+    shown = (str(place.shown / "server.pem"), str(place.shown / "server.key")) if tls else ()
+    return [Part("relay", (*command, *engines, *shown))]
 
 
-def _understudy(place: Place, mirror: str) -> list[Part]:
+def understudy(place: Place, mirror: str, tls: bool = False, control: float = 0.0) -> list[Part]:
+    """Relay, observer and subscriber; the mirror is on or off, and a share of calls gets a control reply."""
     engines = (f"127.0.0.1:{place.primary}", f"127.0.0.1:{place.shadow}")
     me = (place.python, "-m", "bench.part")
     folder = str(place.folder)
     return [
         Part("sink", (*me, "sink", folder, mirror), front=False),
-        Part("observer", (*me, "observer", folder, *engines), front=False),
-        *_relay(place),
+        Part("observer", (*me, "observer", folder, *engines, f"{control:g}"), front=False),
+        *_relay(place, tls),
     ]
 
 
 def _observed(place: Place) -> list[Part]:
-    return _understudy(place, "off")
+    return understudy(place, "off")
 
 
 def _paired(place: Place) -> list[Part]:
-    return _understudy(place, "on")
+    return understudy(place, "on")
+
+
+def _paired_tls(place: Place) -> list[Part]:
+    return understudy(place, "on", tls=True)
+
+
+def _paired_control(place: Place) -> list[Part]:
+    return understudy(place, "on", control=CONTROL)
 
 
 ROWS: tuple[Row, ...] = (
@@ -234,4 +261,16 @@ ROWS: tuple[Row, ...] = (
     Row("relay", "Understudy's relay alone", _relay),
     Row("observed", "Understudy, every request observed, mirror off", _observed, "count.sock"),
     Row("paired", "Understudy, every request mirrored and paired", _paired, "count.sock", pairs=True),
+    Row("nginx-tls", "nginx grpc_pass, callers over TLS", _nginx_tls, tls=True),
+    Row("paired-tls", "Understudy, paired, callers over TLS", _paired_tls, "count.sock", True, tls=True),
+    Row("direct-finite", "no proxy, engine of finite capacity", _direct, engine=FINITE),
+    Row("paired-finite", "Understudy, paired, the same engine", _paired, "count.sock", True, engine=FINITE),
+    Row(
+        "paired-control",
+        "Understudy, paired, the same engine asked once more for 1 %",
+        _paired_control,
+        "count.sock",
+        pairs=True,
+        engine=FINITE,
+    ),
 )

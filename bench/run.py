@@ -4,110 +4,25 @@ import json
 import math
 import os
 import platform
+import ssl
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import psutil
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
 from understudy.errors import ConfigError
 
 from bench import measure, page
-from bench.field import Field, row
-from bench.measure import FULL, QUICK, Figures, Limits, Plan, Unusable
-from bench.rows import ROWS
-from bench.targets import added, series, targets
+from bench.field import SERVICE_US, SLOTS, Field, row
+from bench.measure import FULL, QUICK, Figures, Plan, Unusable
+from bench.plan import Measure, measures
+from bench.table import control, show, summary
+from bench.targets import targets
 from bench.tools import obtain
-
-PEERS = ("nginx", "haproxy", "nghttpx", "envoy", "envoy-mirror", "tee")
-ENDED = 0.5
-"""Seconds of start and end of the load generator, for the estimate of time alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """One column's measurement."""
-
-    name: str
-    title: str
-    rows: tuple[str, ...]
-    rounds: int
-    seconds: float
-    """About how long one takes."""
-    take: Callable[[Field, Any, Plan], Figures]
-    fresh: bool = False
-    """Starts and ends the row itself."""
-
-
-def measures(plan: Plan, quick: bool) -> list[Measure]:
-    """What is measured on which rows, in order: memory first, while nothing has been allocated."""
-    limits = Limits()
-    probes = 8 * (plan.probe_s + 0.7)
-    full = not quick
-    return [
-        Measure(
-            "memory",
-            "memory per idle stream",
-            ("nginx", "paired") if quick else ("nginx", "envoy", "tee", "paired"),
-            plan.restarts,
-            5,
-            measure.memory,
-            fresh=True,
-        ),
-        Measure(
-            "latency",
-            "64 streams at 20 ms",
-            ("direct", *PEERS, "relay", "observed", "paired"),
-            plan.rounds,
-            plan.latency_s + ENDED,
-            measure.latency,
-        ),
-        Measure(
-            "hung",
-            "64 streams, the shadow hung",
-            ("observed", "paired"),
-            plan.searches,
-            plan.latency_s + 2,
-            measure.hung,
-        ),
-        Measure(
-            "most",
-            "most unary calls",
-            ("direct", *PEERS, "relay"),
-            plan.rounds,
-            plan.most_s + ENDED,
-            measure.most,
-        ),
-        Measure(
-            "cost",
-            "CPU at 1,000 calls a second",
-            (*(("envoy",) if full else ()), "nginx", "envoy-mirror", "tee", "observed", "paired"),
-            plan.rounds,
-            plan.cost_s + ENDED,
-            measure.cost,
-        ),
-        Measure(
-            "rate",
-            "highest rate with nothing shed",
-            ("tee", "observed", "paired"),
-            plan.searches,
-            probes,
-            limits.rate,
-        ),
-        Measure(
-            "held",
-            "streams held at p99 10 ms",
-            ("nginx", "tee", "paired"),
-            plan.searches,
-            probes,
-            limits.held,
-        ),
-    ]
 
 
 def run(out: Path, *, quick: bool = False, rounds: int | None = None, strict: bool = False) -> int:
@@ -120,7 +35,7 @@ def run(out: Path, *, quick: bool = False, rounds: int | None = None, strict: bo
         raise ConfigError(f"bench: --rounds {rounds}: run one or more")
     plan = QUICK if quick else FULL
     if rounds is not None:
-        plan = replace(plan, rounds=rounds, searches=rounds, restarts=rounds)
+        plan = replace(plan, rounds=rounds, searches=rounds, restarts=rounds, looks=min(rounds, plan.looks))
     console = Console()
     console.print("[dim]bench: finding or fetching nginx, haproxy, nghttpx, Envoy; building the load[/]")
     tools = obtain((out / "tools").resolve())
@@ -131,6 +46,7 @@ def run(out: Path, *, quick: bool = False, rounds: int | None = None, strict: bo
             "targets": targets(found, field.checked),
             "quick": quick,
             "rows": summary(found, field.checked),
+            "control": control(found),
             "rounds": found,
             "notes": notes,
             "procedure": procedure(field, plan),
@@ -155,20 +71,20 @@ def take(
         each.name: {name: [] for name in each.rows} for each in asked
     }
     notes: list[str] = []
+    began = time.monotonic()
     total = sum(each.seconds * each.rounds * len(each.rows) for each in asked)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    started = False
     console.print(f"[dim]about {math.ceil(total / 60)} minutes[/]")
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("start", total=total)
-        for each in asked:
-            if not each.fresh and not started:
-                for one in ROWS:
-                    progress.update(task, description=f"start {one.name}")
-                    field.start(one)
-                started = True
+        for place, each in enumerate(asked):
+            # Nothing stands idle beside what is measured but what was measured, or is yet to be.
+            for name in () if each.fresh else each.rows:
+                if name not in field.ready:
+                    progress.update(task, description=f"start {name}")
+                    field.start(row(name))
             if not console.is_terminal:
-                console.print(each.title)
+                console.print(f"{time.monotonic() - began:5.0f} s  {each.title}")
             for number in range(each.rounds):
                 turn = number % len(each.rows)
                 for name in each.rows[turn:] + each.rows[:turn]:
@@ -185,33 +101,10 @@ def take(
                         )
                     found[each.name][name].append(figures)
                     progress.advance(task, each.seconds)
+            later = {name for more in asked[place + 1 :] if not more.fresh for name in more.rows}
+            for name in set() if each.fresh else field.ready - later:
+                field.stop(name)
     return found, notes
-
-
-def summary(
-    found: Mapping[str, Mapping[str, Sequence[Figures | None]]], checked: Mapping[str, Sequence[int]]
-) -> dict[str, dict[str, Any]]:
-    """Row -> its medians, None where it was not measured."""
-
-    def middle(values: Sequence[float | None]) -> float | None:
-        kept = [value for value in values if value is not None]
-        return median(kept) if kept else None
-
-    return {
-        one.name: {
-            "title": one.title,
-            "added_p50_us": middle(added(found, one.name, "p50_us")) if one.name != "direct" else None,
-            "added_p99_us": middle(added(found, one.name, "p99_us")) if one.name != "direct" else None,
-            "most_rps": middle(series(found, "most", one.name, "rps")),
-            "rate_rps": middle(series(found, "rate", one.name, "rps")),
-            "streams": middle(series(found, "held", one.name, "streams")),
-            "cpu_us": middle(series(found, "cost", one.name, "cpu_us")),
-            "idle_stream_bytes": middle(series(found, "memory", one.name, "bytes")),
-            "checked": checked.get(one.name, [0, 0])[0],
-            "differed": checked.get(one.name, [0, 0])[1],
-        }
-        for one in ROWS
-    }
 
 
 def procedure(field: Field, plan: Plan) -> dict[str, Any]:
@@ -224,9 +117,13 @@ def procedure(field: Field, plan: Plan) -> dict[str, Any]:
         "interval_us": measure.INTERVAL_US,
         "connections": measure.CONNECTIONS,
         "closed_loop_calls": measure.CLOSED,
-        "paired": "the Pair reached a counting subscriber over PairService; analyzers off, control off",
+        "paired": "the Pair reached a counting subscriber over PairService; analyzers off",
+        "control": "off, but for paired-control",
+        "finite": {"slots": SLOTS, "service_us": SERVICE_US, "rate": measure.SCARCE_RATE},
         "interval": "95 % percentile bootstrap of the median over rounds; none below 6 rounds",
-        "tls": False,
+        "tls": "1.3, TLS_AES_128_GCM_SHA256, callers only: nginx-tls and paired-tls",
+        "openssl": ssl.OPENSSL_VERSION,
+        "probe_s": measure.PROBE_S,
     }
 
 
@@ -250,40 +147,3 @@ def _lines(path: str) -> list[str]:
         return Path(path).read_text().splitlines()
     except OSError:
         return []
-
-
-def show(told: Mapping[str, Any], console: Console) -> None:
-    """The table of rows, the targets, and what was unusable."""
-    table = Table(title="medians over rounds", title_justify="left")
-    for head in ("row", "+p50 us", "+p99 us", "most/s", "kept/s", "held", "CPU us", "B/idle"):
-        table.add_column(head, justify="left" if head == "row" else "right", no_wrap=True)
-    for name, each in told["rows"].items():
-        figures = (
-            "added_p50_us",
-            "added_p99_us",
-            "most_rps",
-            "rate_rps",
-            "streams",
-            "cpu_us",
-            "idle_stream_bytes",
-        )
-        table.add_row(name, *(page.number(each[figure]) for figure in figures))
-    console.print(table)
-    verdicts = Table(title="targets", title_justify="left")
-    for head in ("", "what", "target", "value", "95 %"):
-        verdicts.add_column(head, justify="right" if head in ("target", "value", "95 %") else "left")
-    for one in told["targets"]:
-        mark = {True: "[green]met[/]", False: "[red]missed[/]", None: "[yellow]open[/]"}[one["met"]]
-        between = "" if one["low"] is None else f"{page.number(one['low'])} to {page.number(one['high'])}"
-        sign = "<=" if one["limit"] == "at most" else ">="
-        goal, value = f"{sign} {page.number(one['target'])}", page.number(one["value"])
-        verdicts.add_row(mark, one["what"], goal, value, between)
-    console.print(verdicts)
-    if told["quick"]:
-        console.print("[yellow]quick: too few rounds for an interval, so ratios decide nothing[/]")
-    if told["machine"]["load_before"] > 0.5:
-        console.print(
-            f"[yellow]the machine was busy before the run: load {told['machine']['load_before']}[/]"
-        )
-    for note in told["notes"]:
-        console.print(f"[yellow]unusable:[/] {note}")

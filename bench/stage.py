@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,9 @@ class Stage:
         self.cores = Cores.of(sorted(os.sched_getaffinity(0)))
         self.realtime = _may_have_priority()
         self.ports: dict[str, int] = {}
+        self.secure: set[str] = set()
+        """Names at whose ports callers speak TLS; whom to trust is in ca.pem in the folder."""
+        self.engines: set[str] = set()
         self.folder = Path(tempfile.mkdtemp(prefix="usb"))
         self.checked: dict[str, list[int]] = {}
         """Name -> calls and streams whose bytes were compared, and how many of them differed."""
@@ -98,21 +101,26 @@ class Stage:
 
     # ---- processes
 
-    def engine(self, name: str) -> None:
-        """Start an engine on its port, with the messages of its own folder if it has them."""
+    def engine(self, name: str, *words: str) -> None:
+        """Start an engine on its port, with the messages of its own folder if it has them.
+
+        `words` are its number of slots and how long a call has one, microseconds; without them it is not finite.
+        """
+        self.engines.add(name)
         own = self.folder / name
         folder = own if (own / "reply.bin").exists() else self.folder
-        command = [self.tools.programs["upstream"], str(self.ports[name]), str(folder)]
+        command = [self.tools.programs["upstream"], str(self.ports[name]), str(folder), *words]
         self.spawn(name, name, command, self.cores.engines)
         self.listening(name)
 
     def spawn(
-        self, name: str, part: str, command: list[str], core: int, env: Mapping[str, str] | None = None
+        self, name: str, part: str, command: list[str], core: int | None, env: Mapping[str, str] | None = None
     ) -> subprocess.Popen[bytes]:
-        """Start a process on a core, its output in a log of its own."""
+        """Start a process on a core (None: on any), its output in a log of its own."""
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
-        with (folder / f"{part}.log").open("ab") as log, pinned(core):
+        place = contextlib.nullcontext() if core is None else pinned(core)
+        with (folder / f"{part}.log").open("ab") as log, place:
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -191,8 +199,9 @@ class Stage:
         amount: float,
         interval_us: int = 0,
         urgent: bool = False,
+        words: Sequence[str] = (),
     ) -> Load:
-        """Start the load generator on what listens at that name's port."""
+        """Start the load generator on what listens at that name's port, with further words of its command line."""
         command = [
             self.tools.programs["load"],
             str(self.ports[name]),
@@ -202,6 +211,8 @@ class Stage:
             str(connections),
             f"{amount:.3f}",
             str(interval_us),
+            *(("tls",) if name in self.secure else ()),
+            *words,
         ]
         with pinned(self.cores.load, urgent and self.realtime):
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -244,7 +255,7 @@ class Stage:
 
     def _hurry(self, policy: int) -> None:
         priority = os.sched_param(PRIORITY if policy == os.SCHED_RR else 0)
-        for name in ENGINES:
+        for name in self.engines:
             for _, process in self.running.get(name, []):
                 with contextlib.suppress(ProcessLookupError):
                     os.sched_setscheduler(process.pid, policy, priority)

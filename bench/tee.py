@@ -6,7 +6,8 @@ path is in it. CONTROL is a unix socket that tells its counts.
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from understudy.service.lines import listen
 
 SERVICE = "inference.GRPCInferenceService"
 UNARY, STREAM = f"/{SERVICE}/ModelInfer", f"/{SERVICE}/ModelStreamInfer"
-MOST = 4096
+MOST = 16384
 """Shadow calls at one time; above it they are shed."""
 OPTIONS = (("grpc.use_local_subchannel_pool", 1), ("grpc.max_concurrent_streams", 100_000))
 
@@ -33,9 +34,10 @@ class Tee:
         """Forward one message."""
         paired = self.mirror(UNARY, request)
         call = self.primary.unary_unary(UNARY)(request)
-        reply: bytes = await call
-        context.set_trailing_metadata(await call.trailing_metadata())
-        paired.set_result([reply])
+        with answering(paired):
+            reply: bytes = await call
+            context.set_trailing_metadata(await call.trailing_metadata())
+            paired.set_result([reply])
         return reply
 
     async def stream(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
@@ -43,11 +45,12 @@ class Tee:
         async for request in requests:
             paired, replies = self.mirror(STREAM, request), []
             call = self.primary.unary_stream(STREAM)(request)
-            async for reply in call:
-                replies.append(reply)
-                yield reply
-            context.set_trailing_metadata(await call.trailing_metadata())
-            paired.set_result(replies)
+            with answering(paired):
+                async for reply in call:
+                    replies.append(reply)
+                    yield reply
+                context.set_trailing_metadata(await call.trailing_metadata())
+                paired.set_result(replies)
 
     def mirror(self, method: str, request: bytes) -> asyncio.Future[list[bytes]]:
         """Ask the shadow the same, and pair its reply with the one that is to be set."""
@@ -65,10 +68,19 @@ class Tee:
         """Count a pair once both replies are there."""
         try:
             shadow = [reply async for reply in self.shadow.unary_stream(method)(request)]
-            await live
-            self.counts["paired" if shadow else "dropped"] += 1
+            self.counts["paired" if shadow and await live else "dropped"] += 1
         except grpc.aio.AioRpcError:
             self.counts["dropped"] += 1
+
+
+@contextmanager
+def answering(paired: asyncio.Future[list[bytes]]) -> Iterator[None]:
+    """A call that ends without its reply, because the caller went, has none to wait for."""
+    try:
+        yield
+    finally:
+        if not paired.done():
+            paired.set_result([])
 
 
 async def main(address: str, primary: str, shadow: str, control: str) -> None:

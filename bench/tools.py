@@ -26,6 +26,32 @@ LIMIT_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
+class Library:
+    """What the C programs are linked with."""
+
+    package: str
+    """Debian's, with headers and archives."""
+    probe: str
+    """A program that needs it."""
+    names: tuple[str, ...]
+    """As `-l` takes them, the one that needs the others first."""
+
+
+LIBRARIES = (
+    Library(
+        "libnghttp2-dev",
+        "#include <nghttp2/nghttp2.h>\nint main(void) { return !nghttp2_version(0); }",
+        ("nghttp2",),
+    ),
+    Library(
+        "libssl-dev",
+        "#include <openssl/ssl.h>\nint main(void) { return !SSL_CTX_new(TLS_client_method()); }",
+        ("ssl", "crypto"),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Tools:
     """Where everything is."""
 
@@ -64,7 +90,7 @@ def build(folder: Path, *, fetch: bool = True) -> dict[str, Path]:
     """Compile the upstream and the load generator, once per source; without `fetch`, with what is here.
 
     Raises:
-        ConfigError: no compiler, no libnghttp2, or one that cannot build them.
+        ConfigError: no compiler, no libnghttp2 or OpenSSL, or one that cannot build them.
     """
     compiler = shutil.which("gcc") or shutil.which("cc")
     if compiler is None:
@@ -75,7 +101,7 @@ def build(folder: Path, *, fetch: bool = True) -> dict[str, Path]:
     if all(path.exists() for path in built.values()):
         return built
     folder.mkdir(parents=True, exist_ok=True)
-    where = _nghttp2(folder, compiler, fetch)
+    where = [*(argument for each in LIBRARIES for argument in _library(each, folder, compiler, fetch)), "-lm"]
     for name, source in sources.items():
         made = built[name].with_suffix(f".{os.getpid()}")
         _run(
@@ -86,22 +112,32 @@ def build(folder: Path, *, fetch: bool = True) -> dict[str, Path]:
     return built
 
 
-def _nghttp2(folder: Path, compiler: str, fetch: bool) -> list[str]:
-    """Compiler arguments for libnghttp2: the system's, or one unpacked here and linked statically."""
-    probe = subprocess.run(
-        [compiler, "-xc", "-", "-o", os.devnull, "-lnghttp2"],
-        input=b"#include <nghttp2/nghttp2.h>\nint main(void) { return !nghttp2_version(0); }",
+def _library(library: Library, folder: Path, compiler: str, fetch: bool) -> list[str]:
+    """Compiler arguments for a library: the system's, or one unpacked here and linked statically."""
+    shared = [f"-l{name}" for name in library.names]
+    if _links(compiler, library.probe, shared):
+        return shared
+    root = folder / "root"
+    if fetch and not list(root.glob(f"usr/lib/*/lib{library.names[0]}.a")):
+        _unpack(folder, [library.package])
+    archives = [next(root.glob(f"usr/lib/*/lib{name}.a"), None) for name in library.names]
+    # Debian's own headers for a machine lie beside the others: openssl/configuration.h.
+    include = [f"-I{path}" for path in (root / "usr/include", *root.glob("usr/include/*-linux-*"))]
+    static = [*include, *(str(archive) for archive in archives), "-ldl", "-lpthread"]
+    # Newer builds of OpenSSL need what they compress with.
+    for also in ([], ["-l:libz.so.1", "-l:libzstd.so.1"]):
+        if None not in archives and _links(compiler, library.probe, [*static, *also]):
+            return [*static, *also]
+    raise ConfigError(f"bench: {library.package} is missing: apt-get install {library.package}")
+
+
+def _links(compiler: str, program: str, arguments: Sequence[str]) -> bool:
+    done = subprocess.run(
+        [compiler, "-xc", "-", "-xnone", "-o", os.devnull, *arguments],
+        input=program.encode(),
         capture_output=True,
     )
-    if probe.returncode == 0:
-        return ["-lnghttp2"]
-    root = folder / "root"
-    if fetch and not list(root.glob("usr/lib/*/libnghttp2.a")):
-        _unpack(folder, ["libnghttp2-dev"])
-    archive = next(root.glob("usr/lib/*/libnghttp2.a"), None)
-    if archive is None:
-        raise ConfigError("bench: libnghttp2's headers are missing: apt-get install libnghttp2-dev")
-    return [f"-I{root / 'usr/include'}", str(archive)]
+    return done.returncode == 0
 
 
 def _unpacked(root: Path, name: str) -> str | None:

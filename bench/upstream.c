@@ -1,10 +1,12 @@
 /* A gRPC engine that costs next to nothing: canned replies, streams paced by timer with the time in each message.
  *
- *   upstream PORT FOLDER
+ *   upstream PORT FOLDER [SLOTS SERVICE_US]
+ *
+ * With SLOTS no more unary calls are served at one time, each for SERVICE_US on average; the others wait in turn.
  *
  * FOLDER holds reply.bin, chunk.bin and final.bin; config.bin, if there, is what ModelConfig answers. A streamed
- * request names its own pace in its text: "bench:MESSAGES:INTERVAL_US;". Trailers carry the hash of every byte
- * sent in DATA, so that the caller can tell whether it got the same.
+ * request names its own pace in its text: "bench:MESSAGES:INTERVAL_US;" (0: as fast as they are taken). Trailers
+ * carry the hash of every byte sent in DATA, so that the caller can tell whether it got the same.
  *
  * On SIGHUP it reads FOLDER/mood, one word, and treats inference from then on as that says:
  *
@@ -15,80 +17,28 @@
  */
 #include <sys/stat.h>
 
-#include "h2.h"
+#include "engine.h"
 
 #define LATE_NS 200000000u
 #define SLOWER 10
-
-typedef struct Conn {
-    Link link;
-    struct Call *calls; /* of this connection, to be freed with it */
-} Conn;
-
-typedef struct Call {
-    Conn *conn;
-    struct Call *next, *before;
-    int32_t stream;
-    int streaming;
-    const Message *reply; /* of a unary call */
-    char asked[1024]; /* what came of the request, while its pace is not known */
-    size_t heard;
-    uint64_t due, interval, hash;
-    long left, said; /* messages of a stream: to come, and gone */
-    size_t place; /* in the heap, from 1; 0: not in it */
-    uint8_t *out;
-    const uint8_t *lent; /* in place of `out`: a message too large to be copied for each call */
-    size_t from, to, room;
-} Call;
 
 static int epoll;
 static Message reply, chunk, final, big, large, config, noise;
 static const char *folder;
 static volatile sig_atomic_t changed;
 static enum { WELL, SLOW, OVERSIZED, RESETTING, GARBAGE } mood;
-static Call **heap;
-static size_t due_count, heap_room;
-
-/* ---- calls by the time of their next message */
-
-static void put(size_t place, Call *call) {
-    heap[place] = call;
-    call->place = place;
-}
-
-static void sift(size_t at) {
-    Call *call = heap[at];
-    for (; at > 1 && heap[at / 2]->due > call->due; at /= 2) put(at, heap[at / 2]);
-    for (size_t child; (child = 2 * at) <= due_count; at = child) {
-        if (child < due_count && heap[child + 1]->due < heap[child]->due) child++;
-        if (heap[child]->due >= call->due) break;
-        put(at, heap[child]);
-    }
-    put(at, call);
-}
-
-static void schedule(Call *call) {
-    if (due_count + 2 > heap_room) heap = realloc(heap, (heap_room = 2 * heap_room + 64) * sizeof *heap);
-    put(++due_count, call);
-    sift(call->place);
-}
-
-static void unschedule(Call *call) {
-    size_t at = call->place;
-    if (!at) return;
-    call->place = 0;
-    if (at != due_count--) {
-        put(at, heap[due_count + 1]);
-        sift(at);
-    }
-}
 
 /* ---- replies */
+
+static const Message *moody(const Message *said);
+static void say(Call *call, const Message *said);
 
 static ssize_t body(nghttp2_session *session, int32_t stream, uint8_t *buf, size_t room, uint32_t *flags,
                     nghttp2_data_source *source, void *user) {
     Call *call = source->ptr;
     (void)user;
+    if (call->at_once && call->from == call->to)
+        while (call->left && call->to < room) say(call, moody(--call->left ? &chunk : &final));
     size_t size = call->to - call->from < room ? call->to - call->from : room;
     if (size) memcpy(buf, (call->lent ? call->lent : call->out) + call->from, size);
     call->from += size;
@@ -168,6 +118,11 @@ static void ask(Call *call, const uint8_t *data, size_t size) {
     unsigned long long interval = 0;
     if (sscanf(at, "bench:%ld:%llu;", &call->left, &interval) != 2) return;
     call->interval = (interval * 1000 + 1) * (mood == SLOW ? SLOWER : 1);
+    if (!interval && mood == WELL) { /* a mood says its messages one by one */
+        call->at_once = 1;
+        nghttp2_session_resume_data(call->conn->link.session, call->stream);
+        return;
+    }
     call->due = now_ns() + call->interval;
     schedule(call);
 }
@@ -179,6 +134,7 @@ static void pace(int timer) {
         Call *call = heap[1];
         if (!call->streaming) { /* a late one */
             unschedule(call);
+            leave(call);
             call->left = 0;
             answer(call);
         } else if (call->said++ && !spoilt(call)) {
@@ -247,6 +203,8 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
         call->left = 1;
         call->due = now_ns() + LATE_NS;
         schedule(call);
+    } else if (!call->streaming && slots && call->reply == &reply) {
+        enter(call);
     } else if (!call->streaming) {
         answer(call);
     } else if (!call->interval) { /* nothing was asked on it: an empty reply */
@@ -258,6 +216,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 
 static void forget(Call *call) {
     unschedule(call);
+    leave(call);
     if (call->next) call->next->before = call->before;
     *(call->before ? &call->before->next : &call->conn->calls) = call->next;
     free(call->out);
@@ -320,7 +279,8 @@ static void feel(void) {
 }
 
 int main(int count, char **words) {
-    if (count != 3) return fprintf(stderr, "usage: upstream PORT FOLDER\n"), 2;
+    if (count != 3 && count != 5) return fprintf(stderr, "usage: upstream PORT FOLDER [SLOTS SERVICE_US]\n"), 2;
+    if (count == 5) slots = (size_t)atoi(words[3]), service_ns = atof(words[4]) * 1e3;
     signal(SIGPIPE, SIG_IGN);
     folder = words[2];
     reply = message(folder, "reply.bin");

@@ -58,7 +58,11 @@ def serve(
         Path, typer.Argument(metavar="CONFIG.toml", help="The deployment; see docs/config.md.")
     ],
     takeover: Annotated[
-        bool, typer.Option("--takeover", help="In place of the one running: an upgrade no caller notices.")
+        bool,
+        typer.Option(
+            "--takeover",
+            help="In place of the one running: an upgrade that refuses no connection and fails no short call.",
+        ),
     ] = False,
 ) -> None:
     """Run the proxy with its observer, analyzers and controller until SIGTERM or Ctrl-C."""

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.measure import Figures, search
-from bench.stats import FEWEST, Estimate, Limit, estimate, met, ratios, slope
+from bench.stats import FEWEST, Bound, Estimate, Limit, bounded, estimate, met, ratios, slope
 from bench.targets import added, targets
 
 VALUES = st.lists(st.floats(0.01, 1e6), min_size=FEWEST, max_size=20)
@@ -63,6 +63,35 @@ def test_a_round_that_either_side_lacks_makes_no_ratio() -> None:
     assert ratios([2.0, None, 6.0, 8.0], [1.0, 1.0, None, 0.0]) == [2.0]
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs", "bound", "low", "high"),
+    [
+        (False, False, None, 3.0, 3.0),
+        (True, False, Bound.FLOOR, 3.0, None),
+        (False, True, Bound.CEILING, None, 3.0),
+        (True, True, Bound.UNKNOWN, None, None),
+    ],
+)
+def test_where_a_limit_was_not_found_the_ratio_is_a_bound(
+    ours: bool, theirs: bool, bound: Bound | None, low: float | None, high: float | None
+) -> None:
+    found = bounded([6.0] * 10, [2.0] * 10, [ours] * 10, [theirs] * 10)
+    assert found == (Estimate(3.0, low, high, 10), bound)
+
+
+def test_a_bound_decides_only_on_its_own_side() -> None:
+    floor, ceiling = Estimate(3.0, 2.9, None, 10), Estimate(3.0, None, 3.1, 10)
+    assert met(floor, 2.0, Limit.LEAST) is True and met(floor, 4.0, Limit.LEAST) is None
+    assert met(ceiling, 4.0, Limit.LEAST) is False and met(ceiling, 2.0, Limit.LEAST) is None
+    assert met(floor, 2.0, Limit.MOST) is False and met(ceiling, 4.0, Limit.MOST) is True
+
+
+def test_a_few_rounds_without_a_limit_leave_the_median_known() -> None:
+    found, bound = bounded([6.0, 5.0, *[4.0] * 8], [2.0] * 10, [True, True] + [False] * 8, [False] * 10)
+    assert found is not None and (found.value, bound) == (2.0, None) and found.low == 2.0
+    assert bounded([None], [1.0], [False], [False]) == (None, None)
+
+
 def test_the_slope_is_that_of_the_line() -> None:
     assert slope([(0, 100), (256, 612), (512, 1124), (1024, 2148)]) == pytest.approx(2.0)
 
@@ -96,15 +125,46 @@ def test_targets_say_what_was_found_and_are_open_where_nothing_was_measured() ->
         direct={"p50_us": 10.0, "p99_us": 20.0},
         nginx={"p50_us": 60.0, "p99_us": 80.0},
         tee={"p50_us": 200.0, "p99_us": 1500.0},
-        paired={"p50_us": 50.0, "p99_us": 500.0, "lag_ms": 2.0},
+        paired={"p50_us": 50.0, "p99_us": 500.0, "lag_ms": 8.0, "own_ms": 2.0},
     )
     found = {target["id"]: target for target in targets(rounds, {"paired": [100, 0]})}
     assert found["p50"]["value"] == pytest.approx(0.8) and found["p50"]["met"] is True
     assert found["p99"]["value"] == pytest.approx(8.0) and found["p99"]["met"] is False
+    assert found["pause"]["value"] == 2.0 and "whoever's, 8" in found["pause"]["what"]
+    assert found["tls p50"]["met"] is None
     assert found["pause"]["met"] is True and found["bytes"]["met"] is True
     assert found["paired"]["value"] is None and found["paired"]["met"] is None
     assert {"id", "what", "target", "value", "met"} <= set(found["p50"])
     assert [name for name, target in found.items() if target["stretch"]] == ["paired+", "cpu+"]
+
+
+def test_rates_are_held_against_nginx_of_the_same_round() -> None:
+    rounds = {
+        "most": {"nginx": [{"rps": 1.0}] * 10},
+        "rate": {
+            "nginx": [{"rps": 1000.0 * n} for n in range(1, 11)],
+            "observed": [{"rps": 2000.0 * n, "capped": 0.0} for n in range(1, 11)],
+            "paired": [{"rps": 500.0 * n, "capped": 0.0} for n in range(1, 11)],
+        },
+    }
+    found = {target["id"]: target for target in targets(rounds, {})}
+    assert (found["observed"]["value"], found["observed"]["met"]) == (2.0, True)
+    assert (found["paired"]["value"], found["paired"]["met"], found["paired+"]["met"]) == (0.5, True, False)
+
+
+@pytest.mark.parametrize(
+    ("nginx", "paired", "bound", "verdict"),
+    [(100, 300, None, True), (2900, 300, "at most", False), (100, 2900, "at least", True)],
+)
+def test_streams_near_what_the_load_itself_holds_have_no_known_limit(
+    nginx: float, paired: float, bound: str | None, verdict: bool
+) -> None:
+    held: dict[str, list[Figures | None]] = {
+        name: [{"streams": float(value), "capped": 0.0}] * 10
+        for name, value in (("direct", 3000), ("nginx", nginx), ("tee", 50), ("paired", paired))
+    }
+    found = {target["id"]: target for target in targets({"held": held}, {})}
+    assert (found["streams"]["bound"], found["streams"]["met"]) == (bound, verdict)
 
 
 def test_bytes_that_differ_or_were_never_compared_miss_their_target() -> None:
