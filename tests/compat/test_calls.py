@@ -306,6 +306,15 @@ async def test_a_few_bytes_that_become_many_are_refused_before_they_do() -> None
         assert len(stage.baseline.metadata) == 4
 
 
+async def test_compressed_messages_can_be_refused() -> None:
+    async with staged(replace(HERE, compressed=False)) as stage:
+        echo = stage.channel.unary_unary("/t.T/echo", None, None)
+        assert await echo(b"x" * 1000) == b"x" * 1000
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await echo(b"x" * 1000, compression=grpc.Compression.Gzip)
+        assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED and len(stage.baseline.metadata) == 1
+
+
 async def test_too_many_calls_are_refused_and_not_queued() -> None:
     async with staged(replace(HERE, max_calls=2)) as stage:
         calls = [stage.channel.stream_stream("/t.T/hang", None, None)() for _ in range(2)]

@@ -53,6 +53,8 @@ _SERVER = (
     ("grpc.http2.max_ping_strikes", 0),
     ("grpc.http2.min_ping_interval_without_data_ms", 500),
 )
+_PLAIN = ("grpc.compression_enabled_algorithms_bitset", 1)
+"""Identity alone."""
 _CHANNEL = (
     *_COMMON,
     ("grpc.max_receive_message_length", -1),
@@ -167,7 +169,11 @@ class Proxy:
             )
         self._server = grpc.aio.server(
             # gRPC stops inflating at this length; what calls hold together is counted once we see a message.
-            options=[*_SERVER, ("grpc.max_receive_message_length", self.settings.message_bytes)],
+            options=[
+                *_SERVER,
+                ("grpc.max_receive_message_length", self.settings.message_bytes),
+                *(() if self.settings.compressed else (_PLAIN,)),
+            ],
             compression=compression,
             maximum_concurrent_rpcs=self.settings.max_calls,
         )

@@ -109,6 +109,8 @@ class Settings:
     """Edits of what engines send, on its way to the caller."""
     compression: Compression = Compression.NONE
     """How messages leave us: none, gzip or deflate."""
+    compressed: bool = True
+    """Whether callers may send compressed messages; gRPC refuses them otherwise, with UNIMPLEMENTED."""
     max_calls: int = 10_000
     """Calls held at once; further ones are refused with RESOURCE_EXHAUSTED."""
     message_bytes: int = 72 * 1024 * 1024
