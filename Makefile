@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench chaos soak switch test check proto clean grpc-js perf-analyzer smg
+.PHONY: help setup demo bench chaos soak switch test check proto clean load grpc-js perf-analyzer smg
 
 help:  ## Show the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,6 +14,7 @@ help:  ## Show the targets
 	@echo "  make bench takes QUICK=1 ROUNDS=N STRICT=1"
 	@echo "  make switch takes QUICK=1 STRICT=1"
 	@echo "  make chaos takes QUICK=1 ROUNDS=N STRICT=1 ONLY=FAULT,... CLIENT=grpc"
+	@echo "  make test takes JOBS=N processes"
 	@echo "  PYTHON=python3.12 picks the interpreter of a new .venv"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -61,13 +62,13 @@ grpc-js: $(GRPC_JS)  ## A client of another implementation for the tests (needs 
 # installed. Both are x86-64 Linux; the first needs Debian's libb64 and the CUDA runtime, found by LD_LIBRARY_PATH.
 PERF := $(VENV)/perf
 $(PERF)/.installed: | $(STAMP)
-	rm -rf $(PERF) && mkdir -p $(PERF)/debian
+	rm -rf $(PERF)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(PERF) \
 		tritonclient==2.50.0 nvidia-cuda-runtime-cu12==12.9.79
-	cd $(PERF)/debian && apt-get -o APT::Sandbox::User=root download --quiet=2 libb64-0d && dpkg -x libb64-0d_*.deb .
+	$(BIN)/python -m bench.tools $(PERF)/debian libb64-0d
 	touch $@
 
-perf-analyzer: $(PERF)/.installed  ## Triton's perf_analyzer for the tests (needs apt-get and dpkg, no root)
+perf-analyzer: $(PERF)/.installed  ## Triton's perf_analyzer for the tests (needs apt-get, no root)
 
 SMG := $(VENV)/smg
 $(SMG)/.installed: | $(STAMP)
@@ -84,8 +85,16 @@ chaos: $(STAMP)  ## What callers notice when the shadow, the observer or the mac
 	$(BIN)/python -m chaos $(if $(QUICK),--quick) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(STRICT),--strict) \
 		$(if $(ONLY),--only $(ONLY)) $(if $(CLIENT),--client $(CLIENT))
 
+load: $(STAMP)  ## The load generator and its engine, which tests of the benchmarks use (needs a C compiler)
+	$(BIN)/python -m bench.tools
+
+# The demos are held to their time limits, so nothing runs beside them; the rest waits for processes and clocks, mostly.
+JOBS ?= 2
 test: $(STAMP)  ## The whole test suite
-	$(BIN)/python -m pytest
+	@$(MAKE) --no-print-directory --keep-going load grpc-js perf-analyzer smg \
+		|| echo "make: some programs could not be had: the tests that run them are skipped"
+	$(BIN)/python -m pytest tests/demo
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --ignore tests/demo
 
 check: $(STAMP)  ## ruff, mypy strict, import-linter, proto drift
 	$(BIN)/ruff check .

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from understudy.cli import guarded
 from understudy.errors import ConfigError
 
 SOURCE = Path(__file__).parent
@@ -76,7 +77,7 @@ def obtain(folder: Path, peers: Sequence[str] = (*DEBIAN, "envoy")) -> Tools:
         if found is None and name == "envoy":
             found = _envoy(folder)
         if found is None:
-            _unpack(folder, [DEBIAN[name]])
+            unpack(folder, [DEBIAN[name]])
             found = _unpacked(root, name)
         if found is None:
             raise ConfigError(f"bench: package {DEBIAN[name]} holds no {name}: install {name} by hand")
@@ -119,7 +120,7 @@ def _library(library: Library, folder: Path, compiler: str, fetch: bool) -> list
         return shared
     root = folder / "root"
     if fetch and not list(root.glob(f"usr/lib/*/lib{library.names[0]}.a")):
-        _unpack(folder, [library.package])
+        unpack(folder, [library.package])
     archives = [next(root.glob(f"usr/lib/*/lib{name}.a"), None) for name in library.names]
     # Debian's own headers for a machine lie beside the others: openssl/configuration.h.
     include = [f"-I{path}" for path in (root / "usr/include", *root.glob("usr/include/*-linux-*"))]
@@ -146,8 +147,12 @@ def _unpacked(root: Path, name: str) -> str | None:
     )
 
 
-def _unpack(folder: Path, packages: Sequence[str]) -> None:
-    """Download Debian packages and whatever of their dependencies is not installed, and unpack them here."""
+def unpack(folder: Path, packages: Sequence[str]) -> None:
+    """Download Debian packages and whatever of their dependencies is not installed; unpack them into `root` there.
+
+    Raises:
+        ConfigError: they cannot be had; with the command that mends it.
+    """
     if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
         raise ConfigError(
             f"bench: no apt here to fetch {', '.join(packages)}: install them by your system's means"
@@ -251,3 +256,18 @@ def _run(command: Sequence[str], wrong: str, folder: Path | None = None) -> None
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()
         raise ConfigError(f"bench: {wrong}: {said[-1] if said else 'no word why'}")
+
+
+def main() -> None:
+    """`python -m bench.tools` builds the C programs; with a folder and names it unpacks Debian packages there."""
+    match sys.argv[1:]:
+        case []:
+            build(Path("out/tools").resolve())
+        case [folder, *packages] if packages:
+            unpack(Path(folder).resolve(), packages)
+        case _:
+            raise ConfigError("bench.tools: give a folder and the names of Debian packages, or nothing")
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(main))
