@@ -110,7 +110,10 @@ async def measure(address: str, kind: str, folder: Path) -> Measured:
         asks = [question | {"stream": [True]} for question in asks]
     data, export = folder / "asks.json", folder / "export.json"
     data.write_text(json.dumps({"data": asks}))
-    libraries = (FOLDER / "nvidia" / "cuda_runtime" / "lib", *(FOLDER / "debian" / "root" / "usr" / "lib").iterdir())
+    libraries = (
+        FOLDER / "nvidia" / "cuda_runtime" / "lib",
+        *(FOLDER / "debian" / "root" / "usr" / "lib").iterdir(),
+    )
     process = await asyncio.create_subprocess_exec(
         *(str(BINARY), "-u", address, "-i", "grpc", *KINDS[kind]),
         *("--input-data", str(data), "--profile-export-file", str(export)),
