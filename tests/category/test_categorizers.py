@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +10,7 @@ from understudy.category.language import Language
 from understudy.category.language import Settings as LanguageSettings
 from understudy.category.length import Length
 from understudy.category.length import Settings as LengthSettings
-from understudy.category.task import Task
+from understudy.category.task import _RULES, Task, _told
 from understudy.errors import ConfigError
 from understudy.pair import Category, Request, Sampling
 from understudy.testing import NASTY, a_pair
@@ -82,6 +84,15 @@ def test_the_prompts_language_is_detected_and_a_short_one_is_other(prompt: str, 
 )
 def test_the_task_is_told_by_rules(prompt: str, task: str | None) -> None:
     assert value(Task(), prompt) == task
+
+
+@pytest.mark.parametrize(("stems", "rule"), [rule[1:] for rule in _RULES], ids=[rule[0] for rule in _RULES])
+@given(st.data())
+def test_what_a_rule_of_tasks_matches_holds_one_of_its_stems(
+    stems: frozenset[str], rule: re.Pattern[str], data: st.DataObject
+) -> None:
+    text = data.draw(st.from_regex(rule)).lower()
+    assert not rule.search(text) or not stems.isdisjoint(_told(text))
 
 
 def test_length_is_the_larger_of_the_prompt_and_the_reply_allowed() -> None:

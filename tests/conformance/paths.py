@@ -181,7 +181,7 @@ class Bytes:
         """A digest stands for the reply."""
         return Chunk("", digest(raw).encode(), final=True)
 
-    def reader(self, request: Request) -> "Bytes._Reader":
+    def reader(self, request: Request, ask: Ask | None = None) -> "Bytes._Reader":
         """Collect it."""
         return Bytes._Reader()
 

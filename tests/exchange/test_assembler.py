@@ -21,7 +21,8 @@ from understudy.exchange import (
     Side,
     Unobserved,
 )
-from understudy.exchange.assembler import FIELD_BYTES, RPC_BYTES
+from understudy.exchange.assembler import RPC_BYTES
+from understudy.exchange.fields import FIELD_BYTES
 from understudy.wire.copy import End
 
 C, S = Side.CLIENT, Side.SERVER

@@ -27,14 +27,12 @@ def test_nothing_is_mirrored_until_a_method_is_opted_in() -> None:
 
 
 def test_the_kill_switch_and_the_callers_header_come_first() -> None:
-    assert admit(FACTS, dataclasses.replace(ON, on=False), OPTED) == Skipped(Skip.OFF)
-    refused = dataclasses.replace(FACTS, headers={"x-understudy-mirror": "OFF"})
+    assert admit(FACTS, ON._replace(on=False), OPTED) == Skipped(Skip.OFF)
+    refused = FACTS._replace(headers={"x-understudy-mirror": "OFF"})
     assert admit(refused, ON, OPTED) == Skipped(Skip.OPT_OUT)
     renamed = dataclasses.replace(OPTED, opt_out="x-no-mirror")
     assert isinstance(admit(refused, ON, renamed), Admitted)
-    assert admit(dataclasses.replace(FACTS, headers={"x-no-mirror": "off"}), ON, renamed) == Skipped(
-        Skip.OPT_OUT
-    )
+    assert admit(FACTS._replace(headers={"x-no-mirror": "off"}), ON, renamed) == Skipped(Skip.OPT_OUT)
 
 
 @pytest.mark.parametrize(
@@ -50,12 +48,12 @@ def test_the_kill_switch_and_the_callers_header_come_first() -> None:
 )
 def test_each_limit_sheds_with_its_own_reason(state: dict[str, float], reason: Reason) -> None:
     settings = dataclasses.replace(OPTED, tokens_per_s=10.0)
-    assert admit(FACTS, dataclasses.replace(ON, **state), settings) == Shed(reason)  # type: ignore[arg-type]
+    assert admit(FACTS, ON._replace(**state), settings) == Shed(reason)  # type: ignore[arg-type]
 
 
 def test_a_share_draws_about_that_many_and_the_same_ones_each_time() -> None:
     settings = dataclasses.replace(OPTED, share=0.25)
-    facts = [dataclasses.replace(FACTS, id=f"r{n}") for n in range(2000)]
+    facts = [FACTS._replace(id=f"r{n}") for n in range(2000)]
     drawn = [isinstance(admit(each, ON, settings), Admitted) for each in facts]
     assert drawn == [isinstance(admit(each, ON, settings), Admitted) for each in facts]
     assert 420 < sum(drawn) < 580
@@ -64,14 +62,14 @@ def test_a_share_draws_about_that_many_and_the_same_ones_each_time() -> None:
 @given(st.lists(st.text(max_size=5), min_size=2, max_size=8), st.floats(0, 1))
 def test_sampling_by_cluster_keeps_conversations_whole(ids: list[str], share: float) -> None:
     settings = dataclasses.replace(OPTED, share=share, sample_by=SampleBy.CLUSTER)
-    kinds = {type(admit(dataclasses.replace(FACTS, id=each), ON, settings)) for each in ids}
+    kinds = {type(admit(FACTS._replace(id=each), ON, settings)) for each in ids}
     assert len(kinds) == 1
 
 
 def test_a_window_mirrors_everything_for_its_share_of_the_time() -> None:
     settings = dataclasses.replace(OPTED, share=0.1, window_s=2.0)
     inside = [
-        isinstance(admit(FACTS, dataclasses.replace(ON, now_ns=second * 10**9), settings), Admitted)
+        isinstance(admit(FACTS, ON._replace(now_ns=second * 10**9), settings), Admitted)
         for second in range(200)
     ]
     assert sum(inside) == 20 and inside[0] and inside[1]
@@ -91,16 +89,14 @@ def test_a_key_always_falls_on_the_same_side_wherever_it_is_told(
     sides: dict[str, set[type]] = {}
     for number, key in enumerate(keys):
         told = {"headers" if header else "parameters": {"tenant": key}}
-        facts = dataclasses.replace(FACTS, id=f"r{number}", **told)  # type: ignore[arg-type]
+        facts = FACTS._replace(id=f"r{number}", **told)  # type: ignore[arg-type]
         sides.setdefault(key, set()).add(type(admit(facts, ON, settings)))
     assert all(len(side) == 1 for side in sides.values())
 
 
 def test_a_request_without_the_key_is_drawn_by_itself() -> None:
     settings = dataclasses.replace(OPTED, share=0.5, sample_by=SampleBy.KEY, sample_key="tenant")
-    drawn = [
-        isinstance(admit(dataclasses.replace(FACTS, id=f"r{n}"), ON, settings), Admitted) for n in range(400)
-    ]
+    drawn = [isinstance(admit(FACTS._replace(id=f"r{n}"), ON, settings), Admitted) for n in range(400)]
     assert 150 < sum(drawn) < 250
 
 
@@ -109,12 +105,10 @@ def test_a_slice_with_a_share_of_its_own_is_taken_at_it_and_the_pair_knows() -> 
         OPTED, share=0.0, control_share=0.0, shares={"task=math": 1.0, "language=de": 0.3}
     )
     math = {"task": Category("math", "rule"), "language": Category("de", "detected")}
-    assert admit(dataclasses.replace(FACTS, categories=math), ON, settings) == Admitted(
-        1.0, "category", False
-    )
+    assert admit(FACTS._replace(categories=math), ON, settings) == Admitted(1.0, "category", False)
     german = {"task": Category("chat", "rule"), "language": Category("de", "detected")}
     drawn = [
-        isinstance(admit(dataclasses.replace(FACTS, id=f"r{n}", categories=german), ON, settings), Admitted)
+        isinstance(admit(FACTS._replace(id=f"r{n}", categories=german), ON, settings), Admitted)
         for n in range(1000)
     ]
     assert 240 < sum(drawn) < 360
@@ -134,7 +128,7 @@ def test_a_slice_with_a_share_of_its_own_is_taken_at_it_and_the_pair_knows() -> 
 )
 def test_windows_are_how_small_shares_are_taken(share: float, wrong: dict[str, Any], windowed: bool) -> None:
     settings = dataclasses.replace(OPTED, share=share, window_s=2.0, **wrong)
-    states = [dataclasses.replace(ON, now_ns=tenth * 10**8) for tenth in range(20_000)]
+    states = [ON._replace(now_ns=tenth * 10**8) for tenth in range(20_000)]
     sides = [isinstance(admit(FACTS, state, settings), Admitted) for state in states]
     if windowed:
         assert sum(sides) == 20_000 * share, "of the time, and everything in it"
@@ -148,30 +142,30 @@ def test_a_tiny_share_still_has_a_window_every_ten_minutes() -> None:
     seconds = [
         tenth
         for tenth in range(12_000)
-        if isinstance(admit(FACTS, dataclasses.replace(ON, now_ns=tenth * 10**8), settings), Admitted)
+        if isinstance(admit(FACTS, ON._replace(now_ns=tenth * 10**8), settings), Admitted)
     ]
     assert len(seconds) == 12 and seconds[6] == 6000
 
 
 @pytest.mark.parametrize("mark", ["sequence_id", "sequence_start", "tools"])
 def test_a_request_whose_answering_has_effects_is_never_asked_twice(mark: str) -> None:
-    facts = dataclasses.replace(FACTS, marks=frozenset({"text_input", mark}))
+    facts = FACTS._replace(marks=frozenset({"text_input", mark}))
     assert admit(facts, ON, OPTED) == Skipped(Skip.EFFECTS)
     assert isinstance(admit(facts, ON, dataclasses.replace(OPTED, effects=())), Admitted)
 
 
 def test_a_model_whose_answers_have_effects_is_never_asked_twice() -> None:
     settings = dataclasses.replace(OPTED, effects_models=("agent-*",))
-    assert admit(dataclasses.replace(FACTS, model="agent-7"), ON, settings) == Skipped(Skip.EFFECTS)
-    assert isinstance(admit(dataclasses.replace(FACTS, model="chat"), ON, settings), Admitted)
+    assert admit(FACTS._replace(model="agent-7"), ON, settings) == Skipped(Skip.EFFECTS)
+    assert isinstance(admit(FACTS._replace(model="chat"), ON, settings), Admitted)
 
 
 def test_a_control_on_the_engine_that_serves_callers_is_rare_and_gives_way() -> None:
     settings = dataclasses.replace(OPTED, control_share=1.0)
-    facts = [dataclasses.replace(FACTS, id=f"r{n}") for n in range(5000)]
+    facts = [FACTS._replace(id=f"r{n}") for n in range(5000)]
 
     def controls(**state: bool) -> int:
-        answers = [admit(each, dataclasses.replace(ON, **state), settings) for each in facts]
+        answers = [admit(each, ON._replace(**state), settings) for each in facts]
         return sum(answer.control for answer in answers if isinstance(answer, Admitted))
 
     assert controls() == 5000 == controls(control_rests=True)

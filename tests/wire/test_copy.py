@@ -9,7 +9,7 @@ from understudy.wire.copy import End, Kind, Reader, Record
 _ids = st.integers(0, 2**64 - 1)
 _ns = st.integers(-(2**63), 2**63 - 1)
 _bytes = st.builds(Record, st.sampled_from([Kind.CLIENT, Kind.SERVER]), _ids, _ns, st.binary(max_size=200))
-_bare = st.builds(Record, st.sampled_from([Kind.CLOSE, Kind.BLIND]), _ids, _ns)
+_bare = st.builds(Record, st.sampled_from([Kind.CLOSE, Kind.BLIND]), _ids, _ns, st.just(b""))
 _marks = st.builds(
     Record, st.sampled_from([Kind.IDLE, Kind.BUSY]), _ids, _ns, st.binary(min_size=12, max_size=12)
 )

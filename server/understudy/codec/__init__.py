@@ -6,11 +6,11 @@ serve the live leg, seen by the observer, and the shadow legs, called by the mir
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from understudy.pair import Finish, Reason, Request, Sampling
+from understudy.pair import EMPTY, Finish, Reason, Request, Sampling
 
 
 class Undecodable(Exception):
@@ -57,8 +57,10 @@ class Settings:
     """Keep the request's bytes in `Request.raw`, for replay."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+# Named tuples, not dataclasses: those below are made for every call of all traffic (see `wire.events`).
+
+
+class Seen(NamedTuple):
     """What is known of a request beside its message."""
 
     id: str
@@ -67,12 +69,11 @@ class Seen:
     received_ns: int
     route: str = ""
     """The caller's :authority."""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = EMPTY
     """Lower-case request headers, all of them: the codec keeps what its settings allow."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """One client message, parsed once."""
 
     id: str
@@ -82,14 +83,13 @@ class Ask:
     body: Any
     """The parsed message, the codec's own business."""
     raw: bytes
-    parameters: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = EMPTY
     """Request parameters with text or numbers, and the flags that are true; lower-case names."""
     marks: frozenset[str] = frozenset()
     """Names of the parameters and tensors it sets, lower case: what may say that answering has effects."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(NamedTuple):
     """One server message, parsed once."""
 
     id: str
@@ -124,8 +124,7 @@ class Reader(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """What a reader collected; a leg makes its Output of it."""
 
     text: str
@@ -156,8 +155,8 @@ class Codec(Protocol):
         """Parse a server message; raises Undecodable."""
         ...
 
-    def reader(self, request: Request) -> Reader:
-        """Return a new, empty reader for a reply to this request."""
+    def reader(self, request: Request, ask: Ask | None = None) -> Reader:
+        """Return a new, empty reader for a reply to this request; with its `ask` nothing is parsed again."""
         ...
 
     def shadowed(self, raw: bytes) -> bytes:

@@ -14,6 +14,8 @@ ANSWER = re.compile(
 
 def opening(prompt: str) -> str:
     """System text and first user turn; the whole prompt when no chat template is recognised."""
+    if not ("<" in prompt or "[" in prompt or ":" in prompt):
+        return prompt  # each of the templates has one of these
     found = ANSWER.search(prompt)
     return prompt[: found.start()] if found else prompt
 

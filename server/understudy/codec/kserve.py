@@ -23,6 +23,9 @@ STREAM = f"{SERVICE}/ModelStreamInfer"
 HABITS = 1024
 """Models whose streaming habit is remembered; a client may invent model names."""
 
+_ARITIES = {INFER: Arity.UNARY, STREAM: Arity.MULTIPLEXED}
+_SHARED = b"shared_memory_region"
+"""The parameter of a tensor that is in shared memory."""
 _CALLERS = ("timeout", "priority")
 """Request parameters by which a caller says how long it waits in the engine's queue, and before whom."""
 _FORMATS = {
@@ -39,6 +42,7 @@ _FORMATS = {
     "FP32": "f",
     "FP64": "d",
 }
+_FORMS = {datatype: struct.Struct("<" + code) for datatype, code in _FORMATS.items()}
 _CONTENTS = {
     "BOOL": "bool_contents",
     "INT8": "int_contents",
@@ -52,6 +56,14 @@ _CONTENTS = {
     "FP32": "fp32_contents",
     "FP64": "fp64_contents",
     "BYTES": "bytes_contents",
+}
+_FINISHES = {
+    "stop": Finish.STOP,
+    "end_id": Finish.STOP,
+    "stop_words": Finish.STOP,
+    "length": Finish.LENGTH,
+    "cancelled": Finish.CANCELLED,
+    "error": Finish.ERROR,
 }
 # Sampling field -> tensor names, first present wins.
 _NAMES = {
@@ -75,33 +87,35 @@ class KServeCodec:
 
     def arity(self, method: str) -> Arity | None:
         """ModelInfer is unary, ModelStreamInfer multiplexed; all else is not inference."""
-        return {INFER: Arity.UNARY, STREAM: Arity.MULTIPLEXED}.get(method)
+        return _ARITIES.get(method)
 
     def ask(self, raw: bytes) -> Ask:
         """Parse a ModelInferRequest. A tensor `stop` = true is how older clients cancel: not a request."""
-        body = _parse(InferRequest, raw)
+        message = _parse(InferRequest, raw)
+        body = _Body(message)
+        names = [tensor.name for tensor in body.inputs]
         stop = False
-        if any(tensor.name == "stop" for tensor in body.inputs):
-            found = _tensors(body.inputs, body.raw_input_contents).get("stop", ())
+        if "stop" in names:
+            found = body.tensors.get("stop", ())
             stop = bool(found and found[0] is True)
-        told = _parameters(body.parameters)
+        marks = set(map(str.lower, names))
+        told = _parameters(message.parameters)
         # Every value counts: an engine may read another of two than we do.
-        marks = {name for name, value in told if name != "sequence_id" or value not in ("", "0")}
-        marks.update(tensor.name.lower() for tensor in body.inputs)
-        return Ask(body.id, stop, body, raw, dict(told), frozenset(marks))
+        marks.update([name for name, value in told if name != "sequence_id" or value not in ("", "0")])
+        return Ask(message.id, stop, body, raw, dict(told), frozenset(marks))
 
     def request(self, ask: Ask, seen: Seen) -> Request:
         """Decode the prompt and its sampling; shared-memory tensors cannot be shown to another process."""
         body, settings = ask.body, self._settings
-        held = (entry.key for tensor in (*body.inputs, *body.outputs) for entry in tensor.parameters)
-        if "shared_memory_region" in held:
+        # A look at every tensor's parameters takes as long as all the rest, and the bytes say whether it is due.
+        if _SHARED in ask.raw and body.shared:
             raise Undecodable("tensors in shared memory", Reason.SHARED_MEMORY)
-        tensors = _tensors(body.inputs, body.raw_input_contents)
+        tensors = body.tensors
         prompts = tensors.get("text_input", ())
         if len(prompts) != 1 or not isinstance(prompts[0], bytes):
             raise Undecodable(f"text_input holds {len(prompts)} BYTES elements, want 1")
         prompt = prompts[0].decode(errors="replace")
-        known = dict(ask.parameters)
+        known = {**ask.parameters}
         sequence = known.pop("sequence_id", "")
         known |= seen.headers
         named = next((known[name] for name in settings.cluster if known.get(name)), "")
@@ -133,45 +147,40 @@ class KServeCodec:
 
     def chunk(self, method: str, raw: bytes) -> Chunk:
         """Parse a ModelInferResponse or a ModelStreamInferResponse."""
-        error = ""
+        error, final = "", False
         if method == STREAM:
             message = _parse(StreamResponse, raw)
             body, error = message.infer_response, message.error_message
+            # A unary reply is over with its RPC, whose status counts.
+            final = any(
+                [entry.key == "triton_final_response" and entry.value.bool_param for entry in body.parameters]
+            )
         else:
             body = _parse(InferResponse, raw)
         tensors = _tensors(body.outputs, body.raw_output_contents)
         text = tensors.get("text_output", ())
         if text and not isinstance(text[0], bytes):
             raise Undecodable("text_output is not BYTES")
-        final = any(
-            entry.key == "triton_final_response" and entry.value.bool_param for entry in body.parameters
-        )
-        return Chunk(
-            id=body.id,
-            text=text[0] if text else None,
-            final=final and method == STREAM,  # a unary reply is over with its RPC, whose status counts
-            error=error,
-            finish=_finish(tensors.get("finish_reason", ())),
-        )
+        finish = _finish(tensors.get("finish_reason", ()))
+        return Chunk(body.id, text[0] if text else None, final, error, finish)
 
-    def reader(self, request: Request) -> Reader:
+    def reader(self, request: Request, ask: Ask | None = None) -> Reader:
         """A reader that knows the model's habit and whether its reply may begin with the prompt."""
         habit = self._habits.get(request.model)
         if habit is None:
             habit = Habit()
             if len(self._habits) < HABITS:
                 self._habits[request.model] = habit
-        return TextReader(habit, self._settings.manner, self._echo(request))
+        return TextReader(habit, self._settings.manner, self._echo(request, ask))
 
-    def _echo(self, request: Request) -> str:
+    def _echo(self, request: Request, ask: Ask | None) -> str:
         """The prompt, when nothing excludes it from the output.
 
         Ensemble and bls echo by default, llmapi only when told to.
         """
         if not request.raw:
             return request.text
-        body = _parse(InferRequest, request.raw)
-        tensors = _tensors(body.inputs, body.raw_input_contents)
+        tensors = (ask.body if ask is not None else _Body(_parse(InferRequest, request.raw))).tensors
         excluded = tensors.get("exclude_input_in_output")
         if excluded is None and any(name.startswith("sampling_param_") for name in tensors):
             excluded = tensors.get("sampling_param_exclude_input_from_output", (True,))
@@ -179,7 +188,7 @@ class KServeCodec:
 
     def shadowed(self, raw: bytes) -> bytes:
         """Without Triton's `timeout` and `priority`: a shadow waits as we say, and never goes before a caller."""
-        if not any(name.encode() in raw for name in _CALLERS):
+        if b"timeout" not in raw and b"priority" not in raw:
             return raw
         body = _parse(InferRequest, raw)
         kept = [entry for entry in body.parameters if entry.key not in _CALLERS]
@@ -242,6 +251,36 @@ class KServeCodec:
         return result
 
 
+class _Body:
+    """A parsed ModelInferRequest; its tensors are decoded once, when somebody first asks for them."""
+
+    __slots__ = ("_decoded", "inputs", "message")
+
+    def __init__(self, message: Any) -> None:
+        self.message = message
+        self.inputs = list(message.inputs)
+        self._decoded: dict[str, Sequence[Any]] | None = None
+
+    @property
+    def model_name(self) -> str:
+        """Which model is asked."""
+        name: str = self.message.model_name
+        return name
+
+    @property
+    def tensors(self) -> dict[str, Sequence[Any]]:
+        """Input name -> its elements; raises Undecodable."""
+        if self._decoded is None:
+            self._decoded = _tensors(self.inputs, self.message.raw_input_contents)
+        return self._decoded
+
+    @property
+    def shared(self) -> bool:
+        """Whether a tensor lies in shared memory."""
+        tensors = (*self.inputs, *self.message.outputs)
+        return _SHARED.decode() in (entry.key for tensor in tensors for entry in tensor.parameters)
+
+
 def pack(elements: Iterable[bytes]) -> bytes:
     """BYTES elements as raw contents: each behind its 4-byte little-endian length."""
     return b"".join(struct.pack("<I", len(element)) + element for element in elements)
@@ -249,6 +288,8 @@ def pack(elements: Iterable[bytes]) -> bytes:
 
 def unpack(raw: bytes) -> tuple[bytes, ...]:
     """Raw contents back to BYTES elements; raises Undecodable when a length is wrong."""
+    if len(raw) >= 4 and int.from_bytes(raw[:4], "little") == len(raw) - 4:
+        return (raw[4:],)  # nearly always: a prompt, a reply
     elements, at = [], 0
     while at < len(raw):
         if at + 4 > len(raw):
@@ -274,36 +315,46 @@ def _tensors(tensors: Sequence[Any], raws: Sequence[bytes]) -> dict[str, Sequenc
     if raws and len(raws) != len(tensors):
         raise Undecodable(f"{len(tensors)} tensors but {len(raws)} raw contents")
     decoded: dict[str, Sequence[Any]] = {}
-    for index, tensor in enumerate(tensors):
-        if raws:
-            decoded[tensor.name] = _elements(tensor.datatype, raws[index])
-        else:
-            field = _CONTENTS.get(tensor.datatype)
-            decoded[tensor.name] = tuple(getattr(tensor.contents, field)) if field else ()
+    if raws:
+        for tensor, raw in zip(tensors, raws, strict=True):
+            decoded[tensor.name] = _elements(tensor.datatype, raw)
+        return decoded
+    for tensor in tensors:
+        field = _CONTENTS.get(tensor.datatype)
+        decoded[tensor.name] = tuple(getattr(tensor.contents, field)) if field else ()
     return decoded
 
 
 def _elements(datatype: str, raw: bytes) -> Sequence[Any]:
     if datatype == "BYTES":
         return unpack(raw)
-    code = _FORMATS.get(datatype)
-    if code is None:
+    form = _FORMS.get(datatype)
+    if form is None:
         return ()
-    count, rest = divmod(len(raw), struct.calcsize("<" + code))
+    if len(raw) == form.size:
+        return form.unpack(raw)
+    count, rest = divmod(len(raw), form.size)
     if rest:
         raise Undecodable(f"{datatype} tensor of {len(raw)} bytes")
-    return struct.unpack(f"<{count}{code}", raw)
+    return struct.unpack(f"<{count}{_FORMATS[datatype]}", raw)
 
 
 def _sampling(tensors: dict[str, Sequence[Any]]) -> Sampling:
-    def first(field: str) -> Any:
-        return next((tensors[name][0] for name in _NAMES[field] if tensors.get(name)), None)
+    def first(field: str) -> Sequence[Any]:
+        for name in _NAMES[field]:
+            values = tensors.get(name)
+            if values:
+                return values
+        return ()
 
     def number(field: str) -> int | float | None:
-        value = first(field)
-        if value is not None and not isinstance(value, int | float):
+        values = first(field)
+        if not values:
+            return None
+        value = values[0]
+        if not isinstance(value, (int, float)):
             raise ValueError(f"{field} is no number")
-        if value is not None and not math.isfinite(value):
+        if not math.isfinite(value):
             raise ValueError(f"{field} is {value}")
         return value
 
@@ -317,7 +368,6 @@ def _sampling(tensors: dict[str, Sequence[Any]]) -> Sampling:
         value = number(field)
         return None if value is None else float(f"{value:.7g}")  # FP32 .7 is 0.699999988
 
-    words = next((tensors[name] for name in _NAMES["stop"] if tensors.get(name)), ())
     try:
         tokens = whole("max_tokens", 2**31)
         if tokens is not None and tokens < 0:
@@ -328,14 +378,18 @@ def _sampling(tensors: dict[str, Sequence[Any]]) -> Sampling:
             top_p=real("top_p"),
             seed=whole("seed"),
             max_tokens=tokens,
-            stop=tuple(word.decode(errors="replace") for word in words if word),
+            stop=tuple([word.decode(errors="replace") for word in first("stop") if word]),
         )
     except (ValueError, OverflowError, AttributeError) as error:
         raise Undecodable(f"sampling parameter: {error}") from None
 
 
 def _flag(tensors: dict[str, Sequence[Any]], *names: str) -> bool:
-    return any(bool(tensors[name][0]) for name in names if tensors.get(name))
+    for name in names:
+        values = tensors.get(name)
+        if values and values[0]:
+            return True
+    return False
 
 
 def _parameters(parameters: Any) -> list[tuple[str, str]]:
@@ -355,14 +409,7 @@ def _finish(values: Sequence[Any]) -> Finish:
     if not values or not isinstance(values[0], bytes):
         return Finish.UNKNOWN
     said = values[0].decode(errors="replace").rpartition(".")[2].lower()
-    return {
-        "stop": Finish.STOP,
-        "end_id": Finish.STOP,
-        "stop_words": Finish.STOP,
-        "length": Finish.LENGTH,
-        "cancelled": Finish.CANCELLED,
-        "error": Finish.ERROR,
-    }.get(said, Finish.UNKNOWN)
+    return _FINISHES.get(said, Finish.UNKNOWN)
 
 
 __all__ = ["INFER", "STREAM", "KServeCodec", "Manner", "pack", "unpack"]

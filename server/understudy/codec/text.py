@@ -32,7 +32,6 @@ class TextReader:
 
     def __init__(self, habit: Habit, manner: Manner = Manner.AUTO, echo: str = "") -> None:
         self._habit = habit
-        self._fixed = manner is not Manner.AUTO
         self._manner = manner
         self._echo = echo
         self._pieces: list[bytes] = []

@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from typing import Final
 
 from understudy.exchange.event import Closed, Event, HalfClosed, Message, Opened, Received, Unobserved
-from understudy.exchange.fields import HTTP_OK, NO_STATUS, is_grpc, number, status, text
+from understudy.exchange.fields import HTTP_OK, NO_STATUS, Asked, is_grpc, number, status, text
+from understudy.exchange.fields import asked as asked_of
 from understudy.exchange.fields import metadata as metadata_of
+from understudy.exchange.fields import weight as weight_of
 from understudy.wire.copy import End
 from understudy.wire.events import (
     DataElided,
@@ -31,11 +33,11 @@ MAX_BUFFERED_BYTES: Final = 64 * 1024 * 1024
 FRAME_BYTES: Final = 64 * 1024
 """An unfinished frame up to here never costs its connection, however little room is left."""
 
-FIELD_BYTES: Final = 200
-"""What a field of metadata costs beyond its name and value (measured: 150 to 200): HPACK names one in a byte."""
-
 RPC_BYTES: Final = 640
 """What an open RPC costs beyond what it holds (measured: 525 to 620 bytes with its stream's entries)."""
+
+ASKED_BYTES: Final = 8 * 1024
+"""The fields of a request that weigh no more are remembered until others come: most callers repeat theirs."""
 
 _ENDED: Final = {
     End.CLIENT_CLOSED: (Side.CLIENT.value, "the client closed the connection"),
@@ -113,6 +115,7 @@ class Assembler:
         self._framed = 0
         """How much of it is unfinished frames and header blocks, and what is remembered of repeated ones."""
         self._observer = Observer()
+        self._asked: Asked | None = None
         self._rpcs: dict[int, _Rpc] = {}
         self._highest = 0
         """Highest stream of which something was said."""
@@ -129,7 +132,8 @@ class Assembler:
     @property
     def buffered(self) -> int:
         """Bytes held: unfinished frames and messages, metadata, and what `hold` was told of."""
-        return self._buffered - self._observer.remembered
+        remembered = self._asked.weight if self._asked is not None else 0
+        return self._buffered - self._observer.remembered - remembered
 
     def feed(self, side: Side, data: bytes, ns: int) -> list[Event]:
         """Bytes that `side` sent, read at `ns`; cut anywhere."""
@@ -144,6 +148,7 @@ class Assembler:
 
     def _make_room(self, ns: int, events: list[Event]) -> None:
         self._observer.forget_blocks()
+        self._forget()
         framed = self._observer.buffered
         self._count(framed - self._framed)
         self._framed = framed
@@ -167,6 +172,7 @@ class Assembler:
         for stream in list(self._rpcs):
             self._close(stream, NO_STATUS, error, by, ns, events)
         self._observer.abandon()
+        self._asked = None
         self._count(-self._buffered)
         self._framed = 0
         return events
@@ -244,21 +250,21 @@ class Assembler:
         stream, part, headers, ns = event.stream, event.part, event.headers, event.ns
         if part is Part.REQUEST:
             self._highest = stream
-            fields = dict(headers)
-            if fields.get(b":method") != b"POST" or not is_grpc(fields):
+            asked = self._asked
+            if asked is None or asked.headers is not headers:  # a repeated block comes as the same tuple
+                asked = self._read(headers)
+            if not asked.grpc:
                 self._observer.forget(stream)
                 events.append(self._unobserved(stream, Reason.PROTOCOL, ns))
                 return
-            encoding = text(fields.get(b"grpc-encoding", b"identity"))
-            opened = _Rpc(self._max_message, encoding, self._inflation)
+            opened = _Rpc(self._max_message, asked.encoding, self._inflation)
             self._rpcs[stream] = opened
             # Whoever is told of the RPC keeps its metadata too, and a few bytes of HPACK can name 64 KiB of it.
-            if not self._keep(opened, stream, headers, ns, events):
-                return
-            method = text(fields.get(b":path", b""))
-            authority = text(fields.get(b":authority") or fields.get(b"host", b""))
-            metadata = metadata_of(headers)
-            events.append(Opened(self.connection, stream, self.upstream, method, authority, metadata, ns))
+            opened.held = RPC_BYTES + asked.weight
+            self._hold(opened, stream, opened.held, ns, events)
+            if stream in self._rpcs:
+                told = (asked.method, asked.authority, asked.metadata, ns)
+                events.append(Opened(self.connection, stream, self.upstream, *told))
             return
         rpc = self._rpcs.get(stream)
         if rpc is None or event.side is Side.CLIENT or part is Part.INFORMATIONAL:
@@ -271,7 +277,23 @@ class Assembler:
             rpc.http_status = number(fields.get(b":status", b""))
             rpc.opaque = rpc.http_status != HTTP_OK or not is_grpc(fields)
             rpc.server.encoding = text(fields.get(b"grpc-encoding", b"identity"))
-        self._keep(rpc, stream, headers, ns, events)
+        weight = weight_of(headers)
+        rpc.held += weight
+        self._hold(rpc, stream, weight, ns, events)
+
+    def _read(self, headers: Headers) -> Asked:
+        """What a request's fields say; remembered for the next one if they are few, and counted as long."""
+        asked = asked_of(headers)
+        self._forget()
+        if asked.weight <= ASKED_BYTES:
+            self._asked = asked
+            self._count(asked.weight)
+        return asked
+
+    def _forget(self) -> None:
+        if self._asked is not None:
+            self._count(-self._asked.weight)
+            self._asked = None
 
     def _data(self, event: DataReceived, events: list[Event]) -> None:
         stream, side, ns = event.stream, event.side, event.ns
@@ -314,18 +336,11 @@ class Assembler:
             code, error = status(rpc.response, rpc.trailers, rpc.http_status)
             self._close(stream, code, error, "", ns, events)
 
-    def _keep(self, rpc: _Rpc, stream: int, headers: Headers, ns: int, events: list[Event]) -> bool:
-        """Account for metadata that is held until its RPC ends; False when that broke the bound."""
-        held = FIELD_BYTES * len(headers) + (0 if rpc.held else RPC_BYTES)
-        for name, value in headers:
-            held += len(name) + len(value)
-        rpc.held += held
-        self._hold(rpc, stream, held, ns, events)
-        return stream in self._rpcs
-
     def _hold(self, rpc: _Rpc, stream: int, grown: int, ns: int, events: list[Event]) -> None:
         """Account for bytes held, or no longer held; an RPC that breaks the connection's bound goes."""
         self._count(grown)
+        if grown > 0 and self._full():
+            self._forget()
         if grown > 0 and self._full():
             self._drop(stream, Reason.OVERSIZE, ns, events)
 
@@ -359,6 +374,7 @@ class Assembler:
         events.extend(self._unobserved(stream, reason, ns) for stream in self._rpcs)
         events.append(self._unobserved(0, reason, ns))
         self._rpcs = {}
+        self._asked = None
         self._count(-self._buffered)
         self._framed = 0
 

@@ -1,10 +1,12 @@
 """What happened to one RPC, in order: Opened, then Received and HalfClosed, then Closed; or Unobserved.
 
 Nothing is said of an RPC after Closed or Unobserved. Unobserved may come without Opened (a request that is
-not gRPC, or whose headers are over their bound); HalfClosed may be missing (an early error, a reset).
+not gRPC, or whose headers are over their bound); HalfClosed may be missing (an early error, a reset). Named tuples
+for the reason that `wire.events` gives.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from understudy.wire.events import Side
 
@@ -21,8 +23,7 @@ class Message:
     """0-based among the messages of its side."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     """The request headers of an RPC were seen."""
 
     connection: int
@@ -35,8 +36,7 @@ class Opened:
     ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """A whole message passed."""
 
     connection: int
@@ -44,8 +44,7 @@ class Received:
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class HalfClosed:
+class HalfClosed(NamedTuple):
     """The client will send nothing more."""
 
     connection: int
@@ -53,8 +52,7 @@ class HalfClosed:
     ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(NamedTuple):
     """The RPC ended."""
 
     connection: int
@@ -71,8 +69,7 @@ class Closed:
     ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class Unobserved:
+class Unobserved(NamedTuple):
     """An RPC, or with stream 0 a whole connection, that can no longer be followed.
 
     When a connection is lost its open RPCs are named first, one by one, and stream 0 comes last.

@@ -1,18 +1,33 @@
 """What the header fields of a call say: metadata, and how it ended."""
 
 from binascii import b2a_base64
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from understudy.wire.events import Headers
 
 Metadata = tuple[tuple[str, str], ...]
 
+FIELD_BYTES: Final = 200
+"""What a field of metadata costs beyond its name and value (measured: 150 to 200): HPACK names one in a byte."""
 NO_STATUS: Final = -1
 HTTP_OK: Final = 200
 _UNKNOWN: Final = 2
 _STATUS_OF_HTTP: Final = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14}
 """gRPC's own table (doc/http-grpc-status-mapping.md); everything else is UNKNOWN."""
+
+
+class Asked(NamedTuple):
+    """What the fields of a request say."""
+
+    headers: Headers
+    weight: int
+    """What they cost, bytes."""
+    grpc: bool
+    encoding: str
+    method: str
+    authority: str
+    metadata: Metadata
 
 
 def is_grpc(fields: dict[bytes, bytes]) -> bool:
@@ -34,6 +49,25 @@ def number(value: bytes) -> int:
 def metadata(headers: Headers) -> Metadata:
     """The fields that are no pseudo-headers."""
     return tuple([_field(name, value) for name, value in headers if name[:1] != b":"])
+
+
+def asked(headers: Headers) -> Asked:
+    """Read the fields of a request."""
+    fields, held = dict(headers), weight(headers)
+    if fields.get(b":method") != b"POST" or not is_grpc(fields):
+        return Asked(headers, held, False, "", "", "", ())
+    encoding = text(fields.get(b"grpc-encoding", b"identity"))
+    method = text(fields.get(b":path", b""))
+    authority = text(fields.get(b":authority") or fields.get(b"host", b""))
+    return Asked(headers, held, True, encoding, method, authority, metadata(headers))
+
+
+def weight(headers: Headers) -> int:
+    """What metadata costs whoever keeps it, bytes."""
+    held = FIELD_BYTES * len(headers)
+    for name, value in headers:
+        held += len(name) + len(value)
+    return held
 
 
 def status(response: Headers, trailers: Headers, http_status: int) -> tuple[int, str]:

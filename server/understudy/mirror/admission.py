@@ -2,35 +2,35 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from types import MappingProxyType
+from typing import NamedTuple
 
 from understudy.mirror.settings import WINDOW_EVERY_S, SampleBy, Settings
-from understudy.pair import Category, Reason
+from understudy.pair import EMPTY, Category, Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What is known of a request when it is admitted."""
+class Facts(NamedTuple):
+    """What is known of a request when it is admitted. A named tuple for the reason that `wire.events` gives."""
 
     id: str
     method: str
     cluster: str = ""
     size: int = 0
     """Bytes of its message."""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = EMPTY
     model: str = ""
-    parameters: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = EMPTY
     """Of the request message, lower-case names."""
     marks: frozenset[str] = frozenset()
     """Names of the parameters and tensors it sets, lower case."""
-    categories: Mapping[str, Category] = field(default_factory=dict)
+    categories: Mapping[str, Category] = MappingProxyType({})
     """Needed where `shares` are set."""
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """The mirror at that moment."""
 
     on: bool
@@ -65,8 +65,7 @@ class Skip(StrEnum):
     """Answering it has effects, so it is not asked a second time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(NamedTuple):
     """Mirror it."""
 
     probability: float
@@ -103,20 +102,20 @@ def refill(left: float, elapsed_s: float, rate: float) -> float:
     return min(max(rate, 1.0), left + elapsed_s * rate) if rate else 1.0
 
 
-def screen(facts: Facts, state: State, settings: Settings) -> Skipped | None:
+def screen(on: bool, method: str, headers: Mapping[str, str], settings: Settings) -> Skipped | None:
     """The part of the decision that needs no decoded request."""
-    if not state.on:
+    if not on:
         return Skipped(Skip.OFF)
-    if facts.method not in settings.methods:
+    if method not in settings.methods:
         return Skipped(Skip.METHOD)
-    if facts.headers.get(settings.opt_out, "").strip().lower() == "off":
+    if headers.get(settings.opt_out, "").strip().lower() == "off":
         return Skipped(Skip.OPT_OUT)
     return None
 
 
 def admit(facts: Facts, state: State, settings: Settings) -> Admitted | Skipped | Shed:
     """Decide one request. Same arguments, same answer."""
-    skipped = screen(facts, state, settings)
+    skipped = screen(state.on, facts.method, facts.headers, settings)
     if skipped:
         return skipped
     if not facts.marks.isdisjoint(settings.effects):
@@ -129,13 +128,10 @@ def admit(facts: Facts, state: State, settings: Settings) -> Admitted | Skipped 
     reason = _limit(facts, state, settings)
     if reason is not None:
         return Shed(reason)
-    most = min(settings.control_share, settings.control_primary_share) if state.control_shared else 1.0
-    return Admitted(
-        probability=share,
-        sampled_by=sampled_by,
-        control=fraction(facts.id, "control") < min(settings.control_share, most)
-        and not (state.control_shared and state.control_rests),
-    )
+    control = settings.control_share
+    if state.control_shared:
+        control = 0.0 if state.control_rests else min(control, settings.control_primary_share)
+    return Admitted(share, sampled_by, control=_below(facts.id, "control", control))
 
 
 def _share(facts: Facts, settings: Settings) -> tuple[float, str]:
@@ -160,7 +156,12 @@ def _drawn(facts: Facts, state: State, settings: Settings, share: float, sampled
             key = facts.headers.get(name) or facts.parameters.get(name) or facts.id
         case _:
             key = facts.id
-    return fraction(key, "sample") < share
+    return _below(key, "sample", share)
+
+
+def _below(key: str, salt: str, share: float) -> bool:
+    """Whether the key's fraction is below the share; all and none need no hash."""
+    return share >= 1 or (share > 0 and fraction(key, salt) < share)
 
 
 def _limit(facts: Facts, state: State, settings: Settings) -> Reason | None:

@@ -18,6 +18,7 @@ from understudy.mirror.client import (
     Reply,
     Status,
 )
+from understudy.mirror.deadline import Deadlines
 from understudy.mirror.raw import RawClient
 from understudy.mirror.settings import SECRET, Settings
 from understudy.pair import Finish, Leg, Output, Request
@@ -100,6 +101,7 @@ class Shadow:
         self.fault = ""
         """Why its replies cannot be compared (`trial`); '' when they can, or nobody knows."""
         self.breaker = Breaker(settings)
+        self.deadlines = Deadlines()
         self._settings = settings
         self._tls = tls
         self._client: Client | None = None
@@ -117,6 +119,7 @@ class Shadow:
 
     async def close(self) -> None:
         """Close the connection; calls still open are cancelled."""
+        self.deadlines.close()
         if self._client is not None:
             await self._client.close()
             self._client = None
@@ -140,7 +143,7 @@ def _client(address: str, settings: Settings, tls: Upstream | None) -> Client:
     )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Call:
     """One call of one shadow leg."""
 
@@ -152,8 +155,11 @@ class Call:
     settings: Settings
     held: Callable[[int], None]
     """Told how many more bytes of the reply are held."""
+    reader: Reader | None = None
+    """Collects the reply; None has the codec make one."""
     _reply: Reply | None = None
-    _timeout: asyncio.Timeout | None = None
+    _struck: bool = False
+    """Its deadline is past."""
     _sent_ns: int = 0
     _sent_s: float = 0.0
     _cancelled_by: str = ""
@@ -167,12 +173,16 @@ class Call:
         settings = self.settings
         limit_s = max(settings.deadline_min_s, settings.deadline_factor * live_s)
         self._limit_s = min(limit_s, settings.deadline_max_s)
-        self._until(self._sent_s + self._limit_s)
+        if self._reply is not None and not self._struck:
+            self.shadow.deadlines.until(self, self._sent_s + self._limit_s)
 
-    def _until(self, when_s: float) -> None:
-        """Move the deadline, unless it has just struck: the call hears of that only when it runs again."""
-        if self._timeout is not None and not self._timeout.expired():
-            self._timeout.reschedule(when_s)
+    def strike(self) -> None:
+        """Its deadline is past: it is over."""
+        self._struck = True
+        assert self._reply is not None
+        if not self._complete:
+            self.shadow.client.silent(self._reply, self._sent_s)
+        self._reply.cancel()
 
     def cancel(self, by: str) -> None:
         """Stop at once and keep what came so far."""
@@ -186,7 +196,8 @@ class Call:
         Raises Undecodable for a reply outside the protocol, Unsent for a request the engine did not look at,
         and CancelledError when the mirror is switched off.
         """
-        shadow, reader = self.shadow, self.codec.reader(self.request)
+        shadow = self.shadow
+        reader = self.codec.reader(self.request) if self.reader is None else self.reader
         in_flight = shadow.in_flight
         self._sent_ns = time.monotonic_ns()
         status, error, last_ns = 0, "", None
@@ -215,41 +226,44 @@ class Call:
 
     async def _drain(self, reader: Reader) -> tuple[int, str, int | None]:
         """Status, error, and when the reply was complete if the engine said so."""
-        shadow, last_ns = self.shadow, None
+        shadow, settings, last_ns = self.shadow, self.settings, None
         self._sent_s = asyncio.get_running_loop().time()
-        limit_s = self.settings.deadline_max_s if self._limit_s is None else self._limit_s
+        limit_s = settings.deadline_max_s if self._limit_s is None else self._limit_s
         reply = self._reply = shadow.client.call(self.request.method, self.raw, self.metadata)
+        shadow.deadlines.until(self, self._sent_s + limit_s)
         try:
-            async with asyncio.timeout_at(self._sent_s + limit_s) as self._timeout:
-                while (data := await reply.read()) is not None:
-                    now_ns = time.monotonic_ns() - self._sent_ns
-                    shadow.breaker.answered()
-                    if last_ns is not None:
-                        continue
-                    chunk, before = self.codec.chunk(self.request.method, data), reader.size
-                    reader.feed(chunk, now_ns)
-                    self.held(reader.size - before)
-                    if reader.size > self.settings.reply_bytes:
-                        text = f"reply longer than mirror.reply_bytes ({self.settings.reply_bytes})"
-                        return RESOURCE_EXHAUSTED, text, None
-                    if chunk.final or chunk.error:
-                        last_ns, self._complete = now_ns, True
-                        loop_s = asyncio.get_running_loop().time()
-                        self._until(loop_s + TRAILERS_S)
+            while (data := await reply.read()) is not None:
+                now_ns = time.monotonic_ns() - self._sent_ns
+                shadow.breaker.answered()
+                if last_ns is not None:
+                    continue
+                chunk, before = self.codec.chunk(self.request.method, data), reader.size
+                reader.feed(chunk, now_ns)
+                self.held(reader.size - before)
+                if reader.size > settings.reply_bytes:
+                    text = f"reply longer than mirror.reply_bytes ({settings.reply_bytes})"
+                    return RESOURCE_EXHAUSTED, text, None
+                if chunk.final or chunk.error:
+                    last_ns, self._complete = now_ns, True
+                    if not self._struck:
+                        shadow.deadlines.until(self, asyncio.get_running_loop().time() + TRAILERS_S)
+            if not self._struck:
                 return self._ended(reply.status, last_ns)
-        except TimeoutError:
-            if last_ns is None:
-                self._cancelled_by = "deadline"
-                shadow.breaker.abandoned()
-                shadow.client.silent(reply, self._sent_s)
-                return DEADLINE_EXCEEDED, "no end of the reply within the shadow deadline", None
         except asyncio.CancelledError:
-            shadow.breaker.abandoned()
-            if not self._cancelled_by:
-                raise
+            task = asyncio.current_task()
+            if not self._struck or task is None or task.cancelling():  # by others, not by the deadline
+                shadow.breaker.abandoned()
+                if not self._cancelled_by:
+                    raise
+                return 0, "", last_ns
         finally:
             self._complete = True  # the deadline is not to be moved any more
+            shadow.deadlines.drop(self)
             reply.cancel()
+        if last_ns is None:
+            self._cancelled_by = "deadline"
+            shadow.breaker.abandoned()
+            return DEADLINE_EXCEEDED, "no end of the reply within the shadow deadline", None
         return 0, "", last_ns
 
     def _ended(self, status: Status | None, last_ns: int | None) -> tuple[int, str, int | None]:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from understudy.codec import Codec, Undecodable
+from understudy.codec import Ask, Codec, Reader, Undecodable
 from understudy.mirror.admission import Admitted, Settings, State, fraction, refill
 from understudy.mirror.ledger import Ledger
 from understudy.mirror.leg import Call, Unsent, metadata_for
@@ -58,9 +58,18 @@ class Flight:
     """One admitted request on its way to becoming a pair. It is resolved exactly once."""
 
     def __init__(
-        self, mirror: "Mirror", request: Request, live: Leg, admitted: Admitted, admitted_ns: int, tick: int
+        self,
+        mirror: "Mirror",
+        request: Request,
+        live: Leg,
+        admitted: Admitted,
+        admitted_ns: int,
+        tick: int,
+        reader: Reader,
     ) -> None:
         self.request = request
+        self.reader = reader
+        """Of the live reply; the calls have their own."""
         self.live = live
         self.admitted_ns = admitted_ns
         self.born = mirror.looks
@@ -118,11 +127,10 @@ class Flight:
     async def run(self) -> None:
         """Wait for every leg and hand the pair over."""
         try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(_replied(call)) for call in self.calls]
-                outputs = {self.live: await self._output}
-            shadows = [output for task in tasks if (output := task.result()) is not None]
-            self._hand_over(outputs | {output.leg: output for output in shadows})
+            outputs = await self._replies()
+            if not self.resolved:  # else the live reply may never come
+                outputs[self.live] = await self._output
+                self._hand_over(outputs)
         except* Undecodable as refused:
             self._fail(refused.exceptions[0])
         except* Unsent:
@@ -130,6 +138,16 @@ class Flight:
         except* Exception as defect:
             log.exception("mirroring %s failed", self.request.id, exc_info=defect.exceptions[0])
             self._fail(defect.exceptions[0])
+
+    async def _replies(self) -> dict[Leg, Output]:
+        """What the shadows say."""
+        if len(self.calls) == 1:  # nearly always: no task for it alone
+            replies = [await _replied(self.calls[0])]
+        else:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(_replied(call)) for call in self.calls]
+            replies = [task.result() for task in tasks]
+        return {reply.leg: reply for reply in replies if reply is not None}
 
     def _fail(self, error: BaseException) -> None:
         reason = error.reason if isinstance(error, Undecodable) else Reason.INTERNAL
@@ -218,6 +236,9 @@ class Mirror:
         models = {Leg.BASELINE: engines.baseline.model, Leg.CANDIDATE: engines.candidate.model}
         if engines.control is not None:
             models[Leg.CONTROL] = engines.control.model
+        where = self.shadows[Leg.CONTROL].address
+        self._shared = {leg: shadow.address == where for leg, shadow in self.shadows.items()}
+        """Whether control calls go to the engine that serves the callers, by which one that is."""
         self.trial = Trial(self.shadows, codecs, models, settings)
         self.flights: dict[int, Flight] = {}
         self.looks = 0
@@ -248,13 +269,9 @@ class Mirror:
             requests=self._requests,
             tokens=self._tokens,
             tested=not self.shadows[_other(live)].fault,
-            control_shared=self._shared(live),
+            control_shared=self._shared[live],
             control_rests=self._strain.rests(open_calls, now_ns),
         )
-
-    def _shared(self, live: Leg) -> bool:
-        """Whether control calls go to the engine that serves the callers."""
-        return self.shadows[Leg.CONTROL].address == self.shadows[live].address
 
     def begin(
         self,
@@ -267,9 +284,13 @@ class Mirror:
         live: Leg,
         admitted_ns: int,
         tick: int,
+        ask: Ask | None = None,
     ) -> Flight:
-        """Send an admitted request to the shadow legs; the live reply follows through `Flight.answered`."""
-        flight = Flight(self, request, live, admitted, admitted_ns, tick)
+        """Send an admitted request to the shadow legs; the live reply follows through `Flight.answered`.
+
+        With the `ask` that it came from, nobody has to parse it again.
+        """
+        flight = Flight(self, request, live, admitted, admitted_ns, tick, codec.reader(request, ask))
         calls = []
         shadowed = codec.shadowed(raw)
         for leg in self._legs(live, admitted):
@@ -278,7 +299,9 @@ class Mirror:
                 message = codec.reseed(shadowed, int(fraction(request.id, "seed") * 2**53))
             metadata = metadata_for(leg, request, headers, self.settings)
             shadow = self.shadows[leg].next()
-            calls.append(Call(shadow, codec, request, message, metadata, self.settings, flight.hold))
+            reader = codec.reader(request, ask)
+            call = Call(shadow, codec, request, message, metadata, self.settings, flight.hold, reader)
+            calls.append(call)
         flight.calls = tuple(calls)
         flight.asked = len(calls) * (request.sampling.max_tokens or self.settings.tokens_unasked)
         # From here on it is on the books, and nothing that it holds may keep it from being resolved.
@@ -297,18 +320,20 @@ class Mirror:
         """The other engine, and on its share the baseline once more."""
         other, control = _other(live), self.shadows[Leg.CONTROL]
         limit = self.settings.control_in_flight
-        if self._shared(live):
+        if self._shared[live]:
             limit = min(limit, self.settings.control_primary_in_flight)
         asked = admitted.control and not control.fault and self._controls < limit
         return (other, Leg.CONTROL) if asked else (other,)
 
     def heard(self, live: Leg, first_ns: int, now_ns: int) -> None:
         """A caller had the first word; when callers wait much longer than before, control calls there stop."""
-        if self._shared(live) and self._strain.saw(first_ns, now_ns):
+        if self._shared[live] and self._strain.saw(first_ns, now_ns):
             self.stop_control()
 
     def stop_control(self) -> None:
         """Cancel the control calls; their pairs go without."""
+        if not self._controls:  # callers that wait long bring us here with each call of theirs
+            return
         for flight in self.flights.values():
             for call in flight.calls:
                 if call.shadow.leg is Leg.CONTROL:
@@ -333,6 +358,7 @@ class Mirror:
             self.correct(flight, min(flight.asked, said // TOKEN_BYTES))
         self.bytes -= flight.bytes
         flight.bytes = 0
+        flight.calls = ()  # they refer to it: without this what a pair held would wait for the garbage collector
         self.ledger.resolve(outcome, reason)
 
     def switch(self, on: bool) -> None:

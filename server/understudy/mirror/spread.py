@@ -16,17 +16,14 @@ class Spread:
     ) -> None:
         self.leg = leg
         self.replicas = tuple(Shadow(leg, address, fingerprint, settings, tls) for address in addresses)
+        self.address = ", ".join(addresses)
+        """All of them, to be read."""
         self.fault = ""
         """Why its replies cannot be compared; '' when they can, or nobody knows."""
         self._turn = 0
 
     def __repr__(self) -> str:
         return f"<Spread {self.leg} {self.replicas}>"
-
-    @property
-    def address(self) -> str:
-        """All of them, to be read."""
-        return ", ".join(shadow.address for shadow in self.replicas)
 
     @property
     def in_flight(self) -> int:

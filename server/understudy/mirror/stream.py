@@ -55,8 +55,9 @@ class Stream:
         if self.status is None:
             self.status = status
             self.body = None
-            if self.news is not None:
-                self.news()
+            news, self.news = self.news, None  # it may refer to this call: nobody's garbage to collect
+            if news is not None:
+                news()
 
     def take(self) -> bytes | None:
         """The next message, if there is one."""

@@ -78,6 +78,7 @@ class Observer:
         self._codecs = tuple(codecs)
         self._categorizers = tuple(categorizers)
         self._clock = clock
+        self._tick_ns = settings.tick_ns
         self._now_ns = 0
         self._number = 0
         self._open: dict[Leg, int] = dict.fromkeys(Leg, 0)
@@ -123,28 +124,28 @@ class Observer:
         opened, mirror = rpc.opened, self.mirror
         now_ns = self.now_ns()
         self._number += 1
-        facts = Facts(
-            f"{self.boot}-{self._number}",
-            opened.method,
-            size=len(ask.raw),
-            headers=rpc.headers,
-            parameters=ask.parameters,
-            marks=ask.marks,
-        )
-        open_calls = self._open[rpc.leg]
-        state = mirror.state(now_ns, rpc.leg, open_calls)
-        skipped = screen(facts, state, mirror.settings)
+        skipped = screen(mirror.on, opened.method, rpc.headers, mirror.settings)
         if skipped:
             self.ledger.skip(skipped.reason.value)
             return None
-        seen = Seen(facts.id, opened.method, ns, opened.authority, rpc.headers)
+        seen = Seen(f"{self.boot}-{self._number}", opened.method, ns, opened.authority, rpc.headers)
         request = rpc.codec.request(ask, seen)
         by_slice = bool(mirror.settings.shares)
         if by_slice:
             request = self._categorized(request)
-        facts = dataclasses.replace(
-            facts, cluster=request.cluster, model=request.model, categories=request.categories
+        facts = Facts(
+            id=seen.id,
+            method=opened.method,
+            cluster=request.cluster,
+            size=len(ask.raw),
+            headers=rpc.headers,
+            model=request.model,
+            parameters=ask.parameters,
+            marks=ask.marks,
+            categories=request.categories,
         )
+        open_calls = self._open[rpc.leg]
+        state = mirror.state(now_ns, rpc.leg, open_calls)
         match admit(facts, state, mirror.settings):
             case Skipped(reason):
                 self.ledger.skip(reason.value)
@@ -163,7 +164,8 @@ class Observer:
                     admitted,
                     live=rpc.leg,
                     admitted_ns=now_ns,
-                    tick=now_ns // self.settings.tick_ns,
+                    tick=now_ns // self._tick_ns,
+                    ask=ask,
                 )
         return None
 
@@ -182,14 +184,19 @@ class Observer:
     def rehearse(self) -> None:
         """Have the categorizers load what they load at their first request: it may take a second."""
         nobody = Request(
-            id="", cluster="", method="", model="", text="A rehearsal.", sampling=Sampling(), received_ns=0
+            id="",
+            cluster="",
+            method="",
+            model="",
+            text="A rehearsal of what is to come.",
+            sampling=Sampling(),
+            received_ns=0,
         )
         self._categorized(nobody)
 
     def undecodable(self, rpc: Rpc, error: Undecodable) -> None:
         """Count a client message that cannot be decoded: eligible if its method is opted in."""
-        facts = Facts("", rpc.opened.method, headers=rpc.headers)
-        skipped = screen(facts, self.mirror.state(self.now_ns()), self.mirror.settings)
+        skipped = screen(self.mirror.on, rpc.opened.method, rpc.headers, self.mirror.settings)
         if skipped:
             self.ledger.skip(skipped.reason.value)
         else:
@@ -240,14 +247,18 @@ class Observer:
             assert error is not None
             log.error("%s failed; further failures of this kind are only counted: %s", kind, traced(error))
 
+    def failed(self, kind: str) -> None:
+        """Count and log the exception being handled, of our own making."""
+        self.ledger.unobserved["internal"] += 1
+        self.defect(kind)
+
     @contextmanager
     def guarded(self, kind: str) -> Iterator[None]:
         """Whatever goes wrong inside is logged once and counted, and the observer goes on."""
         try:
             yield
         except Exception:
-            self.ledger.unobserved["internal"] += 1
-            self.defect(kind)
+            self.failed(kind)
 
 
 def _loaded(request: Request, open_calls: int) -> Request:
@@ -286,8 +297,10 @@ class Channel:
             self._observer.defect("copy channel")
             return False
         for record in records:
-            with self._observer.guarded("observing a connection"):
+            try:  # not `guarded`: this is once for each record of all traffic
                 self._record(record)
+            except Exception:
+                self._observer.failed("observing a connection")
         if records:
             self._observer.lag_ns = max(0, self._observer.now_ns() - records[-1].ns)
             self._late = self._late or self._observer.lag_ns > LATE_NS
@@ -344,8 +357,10 @@ class Channel:
 
     def _events(self, connection: _Connection, events: Iterable[Event]) -> None:
         for event in events:
-            with self._observer.guarded(f"handling {type(event).__name__}"):
+            try:
                 self._event(connection, event)
+            except Exception:
+                self._observer.failed(f"handling {type(event).__name__}")
 
     def _event(self, connection: _Connection, event: Event) -> None:
         rpcs, observer = connection.rpcs, self._observer
@@ -364,7 +379,9 @@ class Channel:
                     rpc.client(message)
                 else:
                     rpc.server(message)
-                if len(rpc) != before and rpc.arity is Arity.MULTIPLEXED:
+                if rpc.arity is not Arity.MULTIPLEXED:
+                    return
+                if len(rpc) != before:
                     self._weigh(connection, stream, len(rpc) - before, len(rpc), message.ns)
                 if rpc.idle or not before:
                     self._mark(connection, rpc)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import secrets
@@ -27,6 +28,8 @@ from understudy.v1 import pairs_pb2 as pb
 
 log = logging.getLogger(__name__)
 
+GARBAGE = 10_000
+"""Objects made and not freed after which the youngest are looked through for garbage."""
 HEAR_S = 5.0
 """How long relays wait for the controller's first word and the engines' answers to our question. They hold what they
 copy meanwhile: before that word the mirror is off, and what they held would be passed over."""
@@ -52,6 +55,10 @@ def run(
             process = Process(
                 settings, categorizers, codecs=codecs, mirror=mirror, engines=engines, ingest=ingest
             )
+            # What was made by now stays for ever, and nearly all that follows is freed by reference counts.
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(GARBAGE, 20, 20)
             task = group.create_task(process.run())
             await stop.wait()
             task.cancel()

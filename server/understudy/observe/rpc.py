@@ -100,7 +100,7 @@ class Rpc:
         live = self._open(ask.id, message.ns)
         live.flight = self._home.consider(self, ask, message.ns)
         if live.flight is not None:
-            live.reader = self.codec.reader(live.flight.request)
+            live.reader = live.flight.reader
 
     def _open(self, wire_id: str, ns: int) -> Live:
         live = Live(sent_ns=ns, heard_ns=0, in_flight=self._home.busier(self.leg, +1))

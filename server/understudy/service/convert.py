@@ -19,6 +19,8 @@ _LEG_FROM: Mapping[int, Leg] = {number: leg for leg, number in _LEG_TO.items()}
 
 def clean(text: str) -> str:
     """Replace lone surrogates, which protobuf strings cannot carry, with U+FFFD."""
+    if text.isascii():
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -28,19 +30,20 @@ def clean(text: str) -> str:
 
 def pair_to_proto(pair: Pair) -> pb.Pair:
     """Return the message of a pair."""
-    message = pb.Pair(
-        request=_request_to(pair.request),
-        baseline=_output_to(pair.baseline),
-        candidate=_output_to(pair.candidate),
-        lane=pb.Lane(baseline=pair.lane.baseline, candidate=pair.lane.candidate),
-        tick=pair.tick,
-        admitted_ns=pair.admitted_ns,
-        probability=pair.probability,
-        sampled_by=pair.sampled_by,
-        censored=pair.censored,
-    )
+    # Filled in place and only where something differs from the default: every pair of all traffic comes this way, and
+    # messages that are handed to a constructor are copied.
+    message = pb.Pair(tick=pair.tick, admitted_ns=pair.admitted_ns, sampled_by=pair.sampled_by)
+    message.probability = pair.probability
+    if pair.censored:
+        message.censored = True
+    _fill_request(message.request, pair.request)
+    _fill_output(message.baseline, pair.baseline)
+    _fill_output(message.candidate, pair.candidate)
     if pair.control is not None:
-        message.control.CopyFrom(_output_to(pair.control))
+        _fill_output(message.control, pair.control)
+    lane = message.lane
+    lane.baseline = pair.lane.baseline
+    lane.candidate = pair.lane.candidate
     return message
 
 
@@ -92,37 +95,50 @@ def score_from_proto(message: pb.Score) -> Score:
     )
 
 
-def _request_to(request: Request) -> pb.Request:
-    sampling = request.sampling
-    return pb.Request(
-        id=request.id,
-        cluster=request.cluster,
-        conversation=request.conversation,
-        turn=request.turn,
-        route=request.route,
-        method=request.method,
-        model=request.model,
-        text=clean(request.text),
-        token_ids=request.token_ids or (),
-        has_token_ids=request.token_ids is not None,
-        sampling=pb.Sampling(
-            temperature=sampling.temperature,
-            top_k=sampling.top_k,
-            top_p=sampling.top_p,
-            seed=sampling.seed,
-            max_tokens=sampling.max_tokens,
-            stop=[clean(word) for word in sampling.stop],
-        ),
-        categories={
-            name: pb.Category(value=clean(category.value), source=category.source)
-            for name, category in request.categories.items()
-        },
-        traceparent=request.traceparent,
-        received_ns=request.received_ns,
-        streaming=request.streaming,
-        metadata={name: clean(value) for name, value in request.metadata.items()},
-        raw=request.raw,
-    )
+def _fill_request(message: pb.Request, request: Request) -> None:
+    message.id = request.id
+    message.cluster = request.cluster
+    message.method = request.method
+    message.model = request.model
+    message.text = clean(request.text)
+    message.received_ns = request.received_ns
+    if request.route:
+        message.route = request.route
+    if request.raw:
+        message.raw = request.raw
+    if request.streaming:
+        message.streaming = True
+    if request.conversation is not None:
+        message.conversation = request.conversation
+    if request.turn is not None:
+        message.turn = request.turn
+    if request.traceparent is not None:
+        message.traceparent = request.traceparent
+    if request.token_ids is not None:
+        message.has_token_ids = True
+        message.token_ids.extend(request.token_ids)
+    _fill_sampling(message.sampling, request.sampling)
+    for name, category in request.categories.items():
+        slot = message.categories[name]
+        slot.value = clean(category.value)
+        slot.source = category.source
+    for name, value in request.metadata.items():
+        message.metadata[name] = clean(value)
+
+
+def _fill_sampling(message: pb.Sampling, sampling: Sampling) -> None:
+    if sampling.temperature is not None:
+        message.temperature = sampling.temperature
+    if sampling.top_k is not None:
+        message.top_k = sampling.top_k
+    if sampling.top_p is not None:
+        message.top_p = sampling.top_p
+    if sampling.seed is not None:
+        message.seed = sampling.seed
+    if sampling.max_tokens is not None:
+        message.max_tokens = sampling.max_tokens
+    if sampling.stop:
+        message.stop.extend([clean(word) for word in sampling.stop])
 
 
 def _request_from(message: pb.Request) -> Request:
@@ -154,28 +170,41 @@ def _request_from(message: pb.Request) -> Request:
     )
 
 
-def _output_to(output: Output) -> pb.Output:
-    return pb.Output(
-        leg=_LEG_TO[output.leg],
-        upstream=output.upstream,
-        fingerprint=output.fingerprint,
-        live=output.live,
-        text=clean(output.text),
-        valid_utf8=output.valid_utf8,
-        token_ids=output.token_ids or (),
-        has_token_ids=output.token_ids is not None,
-        logprobs=output.logprobs or (),
-        has_logprobs=output.logprobs is not None,
-        finish=output.finish.value,
-        status=output.status,
-        error=clean(output.error),
-        first_ns=output.first_ns,
-        last_ns=output.last_ns,
-        chunks_ns=output.chunks_ns,
-        in_flight_at_send=output.in_flight_at_send,
-        cancelled_by=output.cancelled_by,
-        truncated_by=output.truncated_by,
-    )
+def _fill_output(message: pb.Output, output: Output) -> None:
+    message.leg = _LEG_TO[output.leg]
+    message.finish = output.finish
+    if output.text:
+        message.text = clean(output.text)
+    if output.valid_utf8:
+        message.valid_utf8 = True
+    if output.upstream:
+        message.upstream = output.upstream
+    if output.fingerprint:
+        message.fingerprint = output.fingerprint
+    if output.live:
+        message.live = True
+    if output.status:
+        message.status = output.status
+    if output.error:
+        message.error = clean(output.error)
+    if output.token_ids is not None:
+        message.has_token_ids = True
+        message.token_ids.extend(output.token_ids)
+    if output.logprobs is not None:
+        message.has_logprobs = True
+        message.logprobs.extend(output.logprobs)
+    if output.first_ns is not None:
+        message.first_ns = output.first_ns
+    if output.last_ns is not None:
+        message.last_ns = output.last_ns
+    if output.chunks_ns:
+        message.chunks_ns.extend(output.chunks_ns)
+    if output.in_flight_at_send:
+        message.in_flight_at_send = output.in_flight_at_send
+    if output.cancelled_by:
+        message.cancelled_by = output.cancelled_by
+    if output.truncated_by:
+        message.truncated_by = output.truncated_by
 
 
 def _output_from(message: pb.Output) -> Output:

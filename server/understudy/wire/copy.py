@@ -11,9 +11,8 @@ stream from its start, as flow control does (RFC 9113 section 6.9.1): padding an
 """
 
 import struct
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 HEADER: Final = struct.Struct("!BQqI")
 """kind, connection id, wall clock ns (UTC epoch), payload length in bytes."""
@@ -62,9 +61,8 @@ class Kind(IntEnum):
     """Observer to relay: the stream reported idle has a request in flight again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One record of the copy channel."""
+class Record(NamedTuple):
+    """One record of the copy channel. A named tuple for the reason that `wire.events` gives."""
 
     kind: Kind
     connection: int
@@ -138,15 +136,19 @@ def busy(connection: int, ns: int, stream: int, count: int) -> bytes:
 _ENDS: Final = frozenset(End)
 _PAYLOAD: Final = {Kind.CLOSE: (0, 1), Kind.BLIND: (0, 0), Kind.ELIDED: (10, 10), Kind.IDLE: (12, 12)}
 _PAYLOAD[Kind.BUSY] = _PAYLOAD[Kind.IDLE]
+_KINDS: Final = {int(kind): (kind, *_PAYLOAD.get(kind, (0, MAX_PAYLOAD))) for kind in Kind}
+"""Number -> kind, shortest and longest payload."""
 
 
 class Reader:
     """Bytes in, records out; holds at most one incomplete record."""
 
-    __slots__ = ("_buffer",)
+    __slots__ = ("_buffer", "_need")
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+        self._need = HEADER.size
+        """Bytes that the record which has begun takes, as far as is known."""
 
     def feed(self, data: bytes) -> list[Record]:
         """The records completed by `data`, in order.
@@ -154,23 +156,30 @@ class Reader:
         Raises:
             CopyError: an unknown kind, or a payload whose length cannot be that kind's.
         """
-        buffer = self._buffer
-        buffer += data
+        if self._buffer:
+            self._buffer += data
+            if len(self._buffer) < self._need:
+                return []
+            data = bytes(self._buffer)
+            self._buffer = bytearray()
+        self._need = HEADER.size
         records: list[Record] = []
-        at, size = 0, len(buffer)
+        at, size = 0, len(data)
         while size - at >= HEADER.size:
-            number, connection, ns, length = HEADER.unpack_from(buffer, at)
-            try:
-                kind = Kind(number)
-            except ValueError:
-                raise CopyError(f"copy channel: unknown record kind {number}") from None
-            least, most = _PAYLOAD.get(kind, (0, MAX_PAYLOAD))
+            number, connection, ns, length = HEADER.unpack_from(data, at)
+            known = _KINDS.get(number)
+            if known is None:
+                raise CopyError(f"copy channel: unknown record kind {number}")
+            kind, least, most = known
             if not least <= length <= most:
                 raise CopyError(f"copy channel: {kind.name} record with a payload of {length} bytes")
-            end = at + HEADER.size + length
+            body = at + HEADER.size
+            end = body + length
             if end > size:
+                self._need = end - at
                 break
-            records.append(Record(kind, connection, ns, bytes(buffer[at + HEADER.size : end])))
+            records.append(Record(kind, connection, ns, data[body:end]))
             at = end
-        del buffer[:at]
+        if at < size:
+            self._buffer += data[at:]
         return records

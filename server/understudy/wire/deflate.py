@@ -24,12 +24,23 @@ def deflate(fields: Iterable[tuple[bytes, bytes]] | Headers) -> bytes:
         if whole is not None:
             block.append(0x80 | whole)
             continue
-        index = _NAME_INDEX.get(name, 0)
-        block += _integer(index, 4)
-        if not index:
-            block += _integer(len(name), 7) + name
-        block += _integer(len(value), 7) + value
+        known = _NAMED.get(name)
+        if known is not None:
+            block += known
+        else:
+            block.append(0)
+            _literal(block, name)
+        _literal(block, value)
     return bytes(block)
+
+
+def _literal(block: bytearray, string: bytes) -> None:
+    length = len(string)
+    if length < 0x7F:
+        block.append(length)
+    else:
+        block += _integer(length, 7)
+    block += string
 
 
 def _integer(number: int, bits: int) -> bytes:
@@ -43,3 +54,7 @@ def _integer(number: int, bits: int) -> bytes:
         rest >>= 7
     out.append(rest)
     return bytes(out)
+
+
+_NAMED: Final = {name: _integer(index, 4) for name, index in _NAME_INDEX.items()}
+"""What begins a literal field whose name is in the static table."""
