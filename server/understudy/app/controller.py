@@ -34,12 +34,13 @@ from understudy.drift.engine import Drift
 from understudy.drift.load import load as load_tolerances
 from understudy.drift.tolerance import Tolerances
 from understudy.drift.verdict import Verdict, lane_key
+from understudy.drift.vote import cell_metrics
 from understudy.errors import EngineError, UnderstudyError
 from understudy.notify.dispatch import Dispatcher
 from understudy.notify.log import LogNotifier
 from understudy.notify.webhook import WebhookNotifier
 from understudy.pair import Lane, Leg, Pair
-from understudy.pipeline.core import Pipeline, cell_metrics
+from understudy.pipeline.core import Pipeline
 from understudy.pipeline.journal import Journal
 from understudy.pipeline.pool import Pool
 from understudy.rollback import Signal

@@ -4,8 +4,8 @@ from collections.abc import Collection
 from difflib import get_close_matches
 
 from understudy.drift.tolerance import DEFAULTS, OTHER, Tolerances
-from understudy.drift.vote import ALL, FAILURE, UNSCORED
-from understudy.score import Metric, Sense
+from understudy.drift.vote import ALL, cell_metrics
+from understudy.score import Metric
 
 FALLBACKS = frozenset({"default", "flip"})
 """Entries of [metrics] that are no metric: they stand for those without an entry. A slice has none."""
@@ -13,13 +13,8 @@ FALLBACKS = frozenset({"default", "flip"})
 
 def made(metrics: Collection[Metric]) -> set[str]:
     """Every name a tolerance may have where these metrics are scored; the shipped names are always known."""
-    names = {FAILURE, UNSCORED, *DEFAULTS} - FALLBACKS
-    for metric in metrics:
-        names.add(metric.name)
-        if metric.sense is Sense.BOTH:
-            names.discard(metric.name)
-            names |= {metric.name + end for end in ("_gained", "_lost", "_flip")}
-    return names | {name + "_coupled" for name in names}
+    names = {*cell_metrics(metrics), *DEFAULTS} - FALLBACKS
+    return names | {name + "_coupled" for name in names if not name.endswith("_coupled")}
 
 
 def strange(

@@ -10,7 +10,7 @@ from enum import StrEnum
 from understudy.drift.tolerance import Tolerances
 from understudy.drift.verdict import lane_key
 from understudy.pair import Finish, Lane, Leg, Output, Pair, Stratum
-from understudy.score import Score, Sense
+from understudy.score import Metric, Score, Sense
 
 ALL = "all"
 """The slice every pair belongs to."""
@@ -123,6 +123,20 @@ def ballot(
         for slice_ in slices
         for row in rows
     )
+
+
+def cell_metrics(metrics: Iterable[Metric]) -> list[str]:
+    """Names of the cells' metrics that scores of these metrics may have votes in."""
+    names = [FAILURE, UNSCORED]
+    for metric in metrics:
+        match metric.sense:
+            case Sense.BAD:
+                names.append(metric.name)
+            case Sense.BOTH:
+                names += [metric.name + end for end in ("_gained", "_lost", "_flip", "_flip_coupled")]
+            case Sense.AGREE:
+                names += [metric.name, metric.name + "_coupled"]
+    return names
 
 
 def _failure(pair: Pair) -> _Row:

@@ -10,17 +10,17 @@ import json
 import logging
 import struct
 from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from understudy.drift.engine import Drift
 from understudy.drift.verdict import Change
-from understudy.drift.vote import FAILURE, NO_CONTROL, UNSCORED, Resolution, ballot
+from understudy.drift.vote import NO_CONTROL, Resolution, ballot
 from understudy.errors import traced
 from understudy.pair import Pair
 from understudy.pipeline.journal import Entry, Journal, Kind
 from understudy.pipeline.ledger import Books
-from understudy.score import Metric, Score, Sense
+from understudy.score import Score
 from understudy.service.convert import pair_from_proto, pair_to_proto, score_from_proto, score_to_proto
 from understudy.v1 import analysis_pb2, pairs_pb2, values_pb2
 
@@ -310,20 +310,6 @@ class Pipeline:
         except OSError as error:
             log.error("no snapshot at the end (%s): the log before it is read at the next start", error)
         self._journal.close()
-
-
-def cell_metrics(metrics: Iterable[Metric]) -> list[str]:
-    """Names of the cells' metrics that scores of these metrics may have votes in."""
-    names = [FAILURE, UNSCORED]
-    for metric in metrics:
-        match metric.sense:
-            case Sense.BAD:
-                names.append(metric.name)
-            case Sense.BOTH:
-                names += [metric.name + end for end in ("_gained", "_lost", "_flip", "_flip_coupled")]
-            case Sense.AGREE:
-                names += [metric.name, metric.name + "_coupled"]
-    return names
 
 
 async def _all(jobs: Sequence[asyncio.Future[None]]) -> None:
