@@ -4,11 +4,8 @@
 back is hashed, every stream accounted for, and the resident memory of the whole path sampled all along.
 """
 
-import argparse
 import json
 import random
-import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -19,9 +16,9 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from understudy.cli import guarded
 from understudy.errors import ConfigError
 
+from bench.command import execute, words
 from bench.field import Account, Field, row
 from bench.measure import CONNECTIONS, INTERVAL_US, LATE_S, STREAMS
 from bench.run import machine
@@ -192,20 +189,10 @@ def run(out: Path, minutes: float, strict: bool) -> int:
 
 def main() -> None:
     """Exit 0 when it ran, 1 on an unmet target with --strict, 3 when it could not run, 130 when interrupted."""
-    words = argparse.ArgumentParser(prog="soak", description="Paced streams with everything mirrored.")
-    words.add_argument("--minutes", type=float, default=10.0, help="how long")
-    words.add_argument("--strict", action="store_true", help="exit 1 on a target that is not met")
-    words.add_argument("--out", type=Path, default=Path("out"), help="where soak.json goes")
-    said = words.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    code = 0
-
-    def command() -> None:
-        nonlocal code
-        code = run(said.out, said.minutes, said.strict)
-
-    failed = guarded(command)
-    sys.exit(failed or code)
+    options = words("soak", "Paced streams with everything mirrored.", "soak.json goes")
+    options.add_argument("--minutes", type=float, default=10.0, help="how long")
+    said = options.parse_args()
+    execute(lambda: run(said.out, said.minutes, said.strict))
 
 
 if __name__ == "__main__":

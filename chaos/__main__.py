@@ -1,38 +1,25 @@
 """`python -m chaos`: what `make chaos` runs."""
 
-import argparse
-import signal
-import sys
-from pathlib import Path
-
-from understudy.cli import guarded
-
+from bench.command import execute, words
 from chaos.run import run
 
 
 def main() -> None:
     """Exit 0 when it ran, 1 on an unmet target with --strict, 3 when it could not run, 130 when interrupted."""
-    words = argparse.ArgumentParser(prog="chaos", description="What callers notice when the rest fails.")
-    words.add_argument("--quick", action="store_true", help="a look: one short round, which decides no ratio")
-    words.add_argument("--strict", action="store_true", help="exit 1 on a target that is not met")
-    words.add_argument("--rounds", type=int, metavar="N", help="rounds of every fault")
-    words.add_argument("--only", default="", metavar="FAULT,...", help="these faults alone")
-    words.add_argument("--client", default="", metavar="NAME", help="mirror.client: raw or grpc")
-    words.add_argument("--out", type=Path, default=Path("out"), help="where chaos.json and chaos.html go")
-    said = words.parse_args()
-    # A SIGTERM ends what was started as Ctrl-C does.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    code = 0
-
-    def command() -> None:
-        nonlocal code
-        only = [name for name in said.only.split(",") if name]
-        code = run(
+    options = words("chaos", "What callers notice when the rest fails.", "chaos.json and chaos.html go")
+    options.add_argument(
+        "--quick", action="store_true", help="a look: one short round, which decides no ratio"
+    )
+    options.add_argument("--rounds", type=int, metavar="N", help="rounds of every fault")
+    options.add_argument("--only", default="", metavar="FAULT,...", help="these faults alone")
+    options.add_argument("--client", default="", metavar="NAME", help="mirror.client: raw or grpc")
+    said = options.parse_args()
+    only = [name for name in said.only.split(",") if name]
+    execute(
+        lambda: run(
             said.out, quick=said.quick, rounds=said.rounds, only=only, client=said.client, strict=said.strict
         )
-
-    failed = guarded(command)
-    sys.exit(failed or code)
+    )
 
 
 if __name__ == "__main__":
