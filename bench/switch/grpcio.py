@@ -13,6 +13,7 @@ from typing import IO, Any
 
 import grpc
 from understudy.codec.kserve import INFER, STREAM, KServeCodec
+from understudy.compat.send import send
 
 from bench.switch.part import BRIEF, HELD, LIMIT_S, PAUSE_S, UNARY, Part, messages, request
 from bench.switch.records import OK, Call, Ending, Knock, line
@@ -200,10 +201,9 @@ class _Stream:
         return int(code)
 
     async def _send(self, message: bytes) -> None:
-        """`call.write`, but for what that does when the stream has just ended: INTERNAL in the place of its status."""
+        """To see what the proxy said of a stream that has just ended, and not what `call.write` makes of it."""
         with suppress(grpc.aio.AioRpcError, grpc.aio.InternalError, asyncio.InvalidStateError):
-            await self._call.wait_for_connection()
-            await self._call._cython_call.send_serialized_message(message)
+            await send(self._call, message)
 
     async def _read(self) -> None:
         with suppress(grpc.aio.AioRpcError):

@@ -8,12 +8,12 @@ from typing import Any
 import grpc
 import pytest
 from understudy.compat.process import SOCKET, Proxy
+from understudy.compat.send import send
 from understudy.compat.settings import Action, Compression, Edit, Settings
 from understudy.demo.stage import free_port
 from understudy.exchange import Opened, Side, Unobserved
 
 from tests.compat.stage import ODD, staged, until
-from tests.conformance.clients import write
 
 HERE = Settings(listen="127.0.0.1:0")
 
@@ -99,7 +99,7 @@ async def test_an_engine_that_ends_a_call_while_it_is_asked_is_heard_to_the_end(
             async def ask(call: Any = call) -> None:
                 with suppress(grpc.RpcError, asyncio.InvalidStateError, grpc.aio.InternalError):
                     while True:
-                        await write(call, asked)
+                        await send(call, asked)
 
             asking, heard = asyncio.ensure_future(ask()), []
             with suppress(grpc.RpcError):

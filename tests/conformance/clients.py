@@ -13,6 +13,7 @@ from typing import Any
 
 import grpc
 import pytest
+from understudy.compat.send import send
 
 from tests.conformance.cases import Call
 from tests.conformance.upstream import RPC, digest
@@ -92,7 +93,7 @@ async def _aio(channel: Any, rpc: str, call: Call, begun: Begun) -> Transcript:
                 if index and call.lockstep:
                     await came.wait()
                     came.clear()
-                await write(ongoing, message)
+                await send(ongoing, message)
             if call.cancel_after is None and not call.holds:
                 await ongoing.done_writing()
 
@@ -123,12 +124,6 @@ async def _aio(channel: Any, rpc: str, call: Call, begun: Begun) -> Transcript:
         None if call.details is None else await ongoing.details() or "",
         tuple(await ongoing.trailing_metadata() or ()),
     )
-
-
-async def write(call: Any, message: bytes) -> None:
-    """`call.write`, but for what that does when the server ends the call meanwhile: it forgets what the server said."""
-    await call.wait_for_connection()
-    await call._cython_call.send_serialized_message(message)
 
 
 async def sync(address: str, calls: Sequence[tuple[str, Call]], begun: Begun) -> list[Transcript]:

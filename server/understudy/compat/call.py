@@ -11,6 +11,7 @@ from understudy.compat.budget import Budget, Full
 from understudy.compat.caller import EOF, Caller, Status, refusal
 from understudy.compat.copy import Copy
 from understudy.compat.route import Metadata, Route, edited
+from understudy.compat.send import send
 from understudy.compat.settings import Settings
 from understudy.pair import Leg
 from understudy.wire.copy import End
@@ -107,10 +108,7 @@ class Upstream:
         """Pass a message on; False when the call is over already."""
         self._copy.asked(message)
         try:
-            await self._call.wait_for_connection()
-            # What `write` does, without its answer to an engine that ends the call meanwhile: there `write` puts
-            # INTERNAL in the place of the engine's status, and replies that were under way are lost.
-            await self._call._cython_call.send_serialized_message(message)
+            await send(self._call, message)
         except (grpc.RpcError, asyncio.InvalidStateError, grpc.aio.UsageError, grpc.aio.InternalError):
             return False
         return True
