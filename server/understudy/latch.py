@@ -90,7 +90,7 @@ def write(path: str | os.PathLike[str], latch: Latch) -> str:
             raise UnderstudyError(
                 f"latch {path}: cannot be written: {error}: mend the state directory"
             ) from error
-        return _undurable(path, error)
+        return _undurable(path, "in force", error)
     return ""
 
 
@@ -110,7 +110,7 @@ def clear(path: str | os.PathLike[str]) -> str:
             raise UnderstudyError(
                 f"latch {path}: cannot be cleared: {error}: mend the state directory"
             ) from error
-        return _undurable(path, error)
+        return _undurable(path, "cleared", error)
     return ""
 
 
@@ -121,7 +121,7 @@ def _holds(path: str | os.PathLike[str], latch: Latch) -> bool:
         return False
 
 
-def _undurable(path: str | os.PathLike[str], error: OSError) -> str:
-    said = f"latch {path}: in force, but a power cut may undo it: {error}: mend the state directory"
+def _undurable(path: str | os.PathLike[str], done: str, error: OSError) -> str:
+    said = f"latch {path}: {done}, but a power cut may undo it: {error}: mend the state directory"
     logger.error("%s", said)
     return said
