@@ -159,19 +159,10 @@ class Supervisor:
         if old is None or old.returncode is not None or child.place is None:
             return  # it is being started anyway
         fresh = child.place.another()
-        assert fresh.place is not None
         try:
-            process = await self._start(fresh)
-            self._beside[process] = fresh
-            try:
-                await self._up(process, fresh)
-            except UnderstudyError:
-                await self._finish(process, fresh)
-                fresh.place.left(process.pid)  # also when it ended by itself
-                raise
-            finally:
-                del self._beside[process]
+            process = await self._succeed(fresh)
         except (UnderstudyError, OSError):
+            assert fresh.place is not None
             fresh.place.vacate()
             raise
         if self._stopping.is_set():
@@ -185,6 +176,21 @@ class Supervisor:
             child.place.vacate()
         finally:
             del self._beside[old]
+
+    async def _succeed(self, fresh: Child) -> asyncio.subprocess.Process:
+        """Start a successor and wait until it works; one that does not is ended."""
+        assert fresh.place is not None
+        process = await self._start(fresh)
+        self._beside[process] = fresh
+        try:
+            await self._up(process, fresh)
+        except UnderstudyError:
+            await self._finish(process, fresh)
+            fresh.place.left(process.pid)  # also when it ended by itself
+            raise
+        finally:
+            del self._beside[process]
+        return process
 
     async def _up(self, process: asyncio.subprocess.Process, child: Child) -> None:
         assert child.place is not None
