@@ -6,7 +6,7 @@ Dialects (reference: TensorRT-LLM backend): *ensemble* and *bls* share names (`t
 
 import math
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 from understudy.codec import Arity, Ask, Chunk, Manner, Reader, Seen, Settings, Undecodable
 from understudy.codec.cluster import cluster_named, cluster_of
 from understudy.codec.messages import InferRequest, InferResponse, StreamResponse
+from understudy.codec.tensors import CONTENTS, FORMATS, decoded, pack, unpack
 from understudy.codec.text import Habit, TextReader
 from understudy.pair import Finish, Reason, Request, Sampling
 
@@ -24,39 +25,10 @@ HABITS = 1024
 """Models whose streaming habit is remembered; a client may invent model names."""
 
 _ARITIES = {INFER: Arity.UNARY, STREAM: Arity.MULTIPLEXED}
-_SHARED = b"shared_memory_region"
+_SHARED = "shared_memory_region"
 """The parameter of a tensor that is in shared memory."""
 _CALLERS = ("timeout", "priority")
 """Request parameters by which a caller says how long it waits in the engine's queue, and before whom."""
-_FORMATS = {
-    "BOOL": "?",
-    "INT8": "b",
-    "INT16": "h",
-    "INT32": "i",
-    "INT64": "q",
-    "UINT8": "B",
-    "UINT16": "H",
-    "UINT32": "I",
-    "UINT64": "Q",
-    "FP16": "e",
-    "FP32": "f",
-    "FP64": "d",
-}
-_FORMS = {datatype: struct.Struct("<" + code) for datatype, code in _FORMATS.items()}
-_CONTENTS = {
-    "BOOL": "bool_contents",
-    "INT8": "int_contents",
-    "INT16": "int_contents",
-    "INT32": "int_contents",
-    "INT64": "int64_contents",
-    "UINT8": "uint_contents",
-    "UINT16": "uint_contents",
-    "UINT32": "uint_contents",
-    "UINT64": "uint64_contents",
-    "FP32": "fp32_contents",
-    "FP64": "fp64_contents",
-    "BYTES": "bytes_contents",
-}
 _FINISHES = {
     "stop": Finish.STOP,
     "end_id": Finish.STOP,
@@ -108,7 +80,7 @@ class KServeCodec:
         """Decode the prompt and its sampling; shared-memory tensors cannot be shown to another process."""
         body, settings = ask.body, self._settings
         # A look at every tensor's parameters takes as long as all the rest, and the bytes say whether it is due.
-        if _SHARED in ask.raw and body.shared:
+        if _SHARED.encode() in ask.raw and body.shared:
             raise Undecodable("tensors in shared memory", Reason.SHARED_MEMORY)
         tensors = body.tensors
         prompts = tensors.get("text_input", ())
@@ -157,7 +129,7 @@ class KServeCodec:
             )
         else:
             body = _parse(InferResponse, raw)
-        tensors = _tensors(body.outputs, body.raw_output_contents)
+        tensors = decoded(body.outputs, body.raw_output_contents)
         text = tensors.get("text_output", ())
         if text and not isinstance(text[0], bytes):
             raise Undecodable("text_output is not BYTES")
@@ -188,7 +160,7 @@ class KServeCodec:
 
     def shadowed(self, raw: bytes) -> bytes:
         """Without Triton's `timeout` and `priority`: a shadow waits as we say, and never goes before a caller."""
-        if b"timeout" not in raw and b"priority" not in raw:
+        if not any([name.encode() in raw for name in _CALLERS]):
             return raw
         body = _parse(InferRequest, raw)
         kept = [entry for entry in body.parameters if entry.key not in _CALLERS]
@@ -203,15 +175,15 @@ class KServeCodec:
         """Overwrite the seed tensor in place; its datatype's width is respected."""
         body = _parse(InferRequest, raw)
         for index, tensor in enumerate(body.inputs):
-            if tensor.name not in _NAMES["seed"] or tensor.datatype not in _FORMATS:
+            if tensor.name not in _NAMES["seed"] or tensor.datatype not in FORMATS:
                 continue
-            form = "<" + _FORMATS[tensor.datatype]
+            form = "<" + FORMATS[tensor.datatype]
             value = seed % (1 << (8 * struct.calcsize(form) - 1))
             if body.raw_input_contents:
                 count = len(body.raw_input_contents[index]) // struct.calcsize(form)
                 body.raw_input_contents[index] = struct.pack(form, value) * count
             else:
-                held = getattr(tensor.contents, _CONTENTS[tensor.datatype])
+                held = getattr(tensor.contents, CONTENTS[tensor.datatype])
                 held[:] = [value] * len(held)
         result: bytes = body.SerializeToString()
         return result
@@ -242,7 +214,7 @@ class KServeCodec:
         ):
             value = getattr(sampling, name)
             if value is not None:
-                add(prefix + name, datatype, struct.pack("<" + _FORMATS[datatype], value))
+                add(prefix + name, datatype, struct.pack("<" + FORMATS[datatype], value))
         if sampling.stop:
             words = [word.encode() for word in sampling.stop]
             stop_shape = [len(words)] if llmapi else [1, len(words)]
@@ -271,36 +243,14 @@ class _Body:
     def tensors(self) -> dict[str, Sequence[Any]]:
         """Input name -> its elements; raises Undecodable."""
         if self._decoded is None:
-            self._decoded = _tensors(self.inputs, self.message.raw_input_contents)
+            self._decoded = decoded(self.inputs, self.message.raw_input_contents)
         return self._decoded
 
     @property
     def shared(self) -> bool:
         """Whether a tensor lies in shared memory."""
         tensors = (*self.inputs, *self.message.outputs)
-        return _SHARED.decode() in (entry.key for tensor in tensors for entry in tensor.parameters)
-
-
-def pack(elements: Iterable[bytes]) -> bytes:
-    """BYTES elements as raw contents: each behind its 4-byte little-endian length."""
-    return b"".join(struct.pack("<I", len(element)) + element for element in elements)
-
-
-def unpack(raw: bytes) -> tuple[bytes, ...]:
-    """Raw contents back to BYTES elements; raises Undecodable when a length is wrong."""
-    if len(raw) >= 4 and int.from_bytes(raw[:4], "little") == len(raw) - 4:
-        return (raw[4:],)  # nearly always: a prompt, a reply
-    elements, at = [], 0
-    while at < len(raw):
-        if at + 4 > len(raw):
-            raise Undecodable("BYTES tensor ends inside a length")
-        (length,) = struct.unpack_from("<I", raw, at)
-        at += 4
-        if at + length > len(raw):
-            raise Undecodable("BYTES tensor is shorter than its lengths say")
-        elements.append(raw[at : at + length])
-        at += length
-    return tuple(elements)
+        return _SHARED in (entry.key for tensor in tensors for entry in tensor.parameters)
 
 
 def _parse(kind: Any, raw: bytes) -> Any:
@@ -308,35 +258,6 @@ def _parse(kind: Any, raw: bytes) -> Any:
         return kind.FromString(raw)
     except DecodeError as error:
         raise Undecodable(f"not a KServe message: {error}") from None
-
-
-def _tensors(tensors: Sequence[Any], raws: Sequence[bytes]) -> dict[str, Sequence[Any]]:
-    """Tensor name -> its elements in order. Datatypes we do not read (BF16) come out empty."""
-    if raws and len(raws) != len(tensors):
-        raise Undecodable(f"{len(tensors)} tensors but {len(raws)} raw contents")
-    decoded: dict[str, Sequence[Any]] = {}
-    if raws:
-        for tensor, raw in zip(tensors, raws, strict=True):
-            decoded[tensor.name] = _elements(tensor.datatype, raw)
-        return decoded
-    for tensor in tensors:
-        field = _CONTENTS.get(tensor.datatype)
-        decoded[tensor.name] = tuple(getattr(tensor.contents, field)) if field else ()
-    return decoded
-
-
-def _elements(datatype: str, raw: bytes) -> Sequence[Any]:
-    if datatype == "BYTES":
-        return unpack(raw)
-    form = _FORMS.get(datatype)
-    if form is None:
-        return ()
-    if len(raw) == form.size:
-        return form.unpack(raw)
-    count, rest = divmod(len(raw), form.size)
-    if rest:
-        raise Undecodable(f"{datatype} tensor of {len(raw)} bytes")
-    return struct.unpack(f"<{count}{_FORMATS[datatype]}", raw)
 
 
 def _sampling(tensors: dict[str, Sequence[Any]]) -> Sampling:
