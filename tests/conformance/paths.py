@@ -25,7 +25,8 @@ from understudy.ingest.server import GRACE_S
 from understudy.mirror import Engine, Engines
 from understudy.mirror import Settings as Mirror
 from understudy.observe import Settings
-from understudy.observe.observer import Channel, Observer
+from understudy.observe.channel import Channel
+from understudy.observe.observer import Observer
 from understudy.observe.process import Process
 from understudy.pair import Finish, Request, Sampling
 from understudy.service.lines import ask

@@ -14,7 +14,8 @@ from understudy.exchange import Assembler, Closed, Event, Message, Opened, Recei
 from understudy.mirror import Engine, Engines, Ledger, Mirror
 from understudy.mirror import Settings as MirrorSettings
 from understudy.mirror.leg import Call, Unsent, output
-from understudy.observe.observer import Channel, Observer, _Connection
+from understudy.observe.channel import Channel, _Connection
+from understudy.observe.observer import Observer
 from understudy.observe.settings import Settings
 from understudy.pair import Leg, Output, Pair, Sampling
 from understudy.wire import copy

@@ -19,8 +19,9 @@ from understudy.codec import Codec
 from understudy.ingest import Settings as Ingest
 from understudy.mirror import Engines, Ledger, Mirror
 from understudy.mirror import Settings as MirrorSettings
+from understudy.observe.channel import Channel
 from understudy.observe.envoy import Copies
-from understudy.observe.observer import HOUSEKEEPING_S, Categorizer, Channel, Observer
+from understudy.observe.observer import HOUSEKEEPING_S, Categorizer, Observer
 from understudy.observe.publish import Publisher
 from understudy.observe.settings import Settings
 from understudy.pair import Leg
