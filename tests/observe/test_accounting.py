@@ -183,8 +183,11 @@ def test_a_stream_with_too_many_requests_in_flight_is_not_followed_any_more() ->
     held_stream(play)
     ask(play, 100)
     assert play.channel.follows(1, 1) and not play.observer.ledger.unobserved
+    marks = list[bytes]()
+    play.channel._send = marks.append
     ask(play, 1000)
     assert not play.channel.follows(1, 1)
+    assert not marks, "nobody knows whether it is idle"
     assert dict(play.observer.ledger.unobserved) == {"oversize": 1}
     assert set(play.observer._open.values()) == {0} and play.observer.budget.used < 2000
 

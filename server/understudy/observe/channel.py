@@ -142,7 +142,7 @@ class Channel:
                     return
                 if len(rpc) != before:
                     self._weigh(connection, stream, len(rpc) - before, len(rpc), message.ns)
-                if rpc.idle or not before:
+                if stream in rpcs and (rpc.idle or not before):
                     self._mark(connection, rpc)
             case Closed(stream=stream):
                 rpc = rpcs.pop(stream, None)
