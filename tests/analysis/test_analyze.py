@@ -3,6 +3,7 @@ import json
 import os
 import stat
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from understudy.analysis import convert
 from understudy.analysis.analyze import Settings, analyze
 from understudy.analysis.command import run
 from understudy.analysis.inputs import Duplicates, Seen, files, load
+from understudy.analysis.result import headline
 from understudy.capture import ParquetCapture
 from understudy.capture import Settings as CaptureSettings
 from understudy.drift.load import load as read
@@ -141,6 +143,35 @@ def test_a_broken_slice_breaches_and_a_healthy_one_is_certified(tmp_path: Path) 
     assert breach.low is not None and breach.low > breach.tau
     assert max(point[1] for point in breach.trail) >= 1
     assert result.worst[0].candidate == '{"a": 1'
+
+
+def test_harm_that_only_the_sum_over_cells_shows_is_told_without_an_interval_or_a_tolerance(
+    tmp_path: Path,
+) -> None:
+    rows = []
+    for n in range(250):
+        left, right = 10 + n % 83, 12 + n % 71
+        wrong = n % 10 == 0  # every fifth sum of one category
+        said, other = f"{left} + {right} = {left + right}.", f"{left} + {right} = {left + right + wrong}."
+        asked = {
+            "id": f"q{n}",
+            "prompt": f"What is {left} plus {right}? ({n})",
+            "category": ("add", "chat")[n % 2],
+        }
+        rows.append({**asked, "baseline": said, "candidate": other, "control": said})
+    result = analyze([lines(tmp_path / "pairs.jsonl", rows)], tmp_path / "out")
+    (whole,) = [cell for cell in result.cells if cell.metric == "*"]
+    assert whole.state == State.BREACH and whole.effect is not None and whole.effect > 0
+    assert (whole.low, whole.high, whole.breached_at) == (None, None, None)
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "breach" in page and result.summary()["verdict"] == "BREACH"
+    alone = replace(whole, effect=0.013)
+    cells = [
+        alone,
+        *(replace(cell, state=State.NOT_ENOUGH_EVIDENCE) for cell in result.cells if cell is not whole),
+    ]
+    said = headline(State.BREACH, cells)
+    assert said.startswith("None of") and "1.3 points worse in the mean over cells" in said
 
 
 def test_every_output_is_there_and_its_owners_alone(tmp_path: Path) -> None:

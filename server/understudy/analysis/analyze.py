@@ -23,7 +23,7 @@ from understudy.drift.engine import Drift
 from understudy.drift.spelling import made, strange
 from understudy.drift.tolerance import Tolerances
 from understudy.drift.verdict import Change, Why, lane_key
-from understudy.drift.vote import FAILURE, UNSCORED, ballot
+from understudy.drift.vote import EVERY, FAILURE, UNSCORED, ballot
 from understudy.errors import ConfigError
 from understudy.pair import Pair, Stratum
 from understudy.report import State, write
@@ -175,7 +175,9 @@ class _Run:
         self._progress(self.pairs, self._total)
         if tick % self._every == 0 or self.pairs == self._total:
             for v in self.drift.verdicts():
-                point = (self.pairs, v.evidence / v.threshold, v.certificate / v.certificate_threshold)
+                # The sum over cells can only breach: there is no certificate of it.
+                within = v.certificate / v.certificate_threshold if v.certificate_threshold else 0.0
+                point = (self.pairs, v.evidence / v.threshold, within)
                 self._trails.setdefault((lane_key(v.lane), v.slice, v.metric), []).append(point)
 
     def close(self) -> None:
@@ -194,7 +196,7 @@ class _Run:
         first: dict[tuple[str, str, str], int] = {}
         for change in self.changes:
             v = change.verdict
-            if v.state == State.BREACH.value:
+            if v.state == State.BREACH.value and v.metric != EVERY:  # whose votes are those of all cells
                 first.setdefault((lane_key(v.lane), v.slice, v.metric), v.votes)
         cells = tuple(
             cell_report(

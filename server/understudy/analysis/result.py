@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from understudy.drift.verdict import Change, Verdict
+from understudy.drift.vote import EVERY
 from understudy.report import SHOWN, CellReport, Mean, ReportData, State, Worst
 
 
@@ -136,7 +137,8 @@ def cell_report(
     breached_at: int | None = None,
     prefix: str = "",
 ) -> CellReport:
-    """A verdict as a report shows it."""
+    """A verdict as a report shows it. The effect of the sum over cells is pooled, and has no interval."""
+    bounded = v.votes and v.metric != EVERY
     return CellReport(
         slice=prefix + v.slice,
         metric=v.metric,
@@ -144,8 +146,8 @@ def cell_report(
         votes=v.votes,
         tau=v.tau,
         effect=v.effect if v.votes else None,
-        low=v.low if v.votes else None,
-        high=v.high if v.votes else None,
+        low=v.low if bounded else None,
+        high=v.high if bounded else None,
         smallest=v.mde,
         more_pairs=None if v.state.value == State.BREACH else v.more_pairs,
         breached_at=breached_at,
@@ -170,7 +172,12 @@ def headline(state: State, cells: Sequence[CellReport]) -> str:
     within = sum(cell.state == State.WITHIN for cell in judged)
     if state == State.BREACH:
         breached = [cell for cell in judged if cell.state == State.BREACH]
-        worst = max(breached, key=lambda cell: ((cell.low or 0.0) / cell.tau, cell.slice != "all"))
+        worst = max(breached, key=lambda cell: (cell.in_tolerances(cell.low or 0.0), cell.slice != "all"))
+        if all(cell.metric == EVERY for cell in breached):
+            return (
+                f"None of {len(judged) - 1} judged cells breached its tolerance by itself, but all together did: "
+                f"{100 * (worst.effect or 0):.1f} points worse in the mean over cells."
+            )
         return (
             f"{len(breached)} of {len(judged)} judged cells breached their tolerance; the surest: {worst.slice} "
             f"{worst.metric}, {100 * (worst.effect or 0):.1f} points worse (tolerance {100 * worst.tau:g})."

@@ -52,6 +52,10 @@ class CellReport:
         """False for a metric that is shown only."""
         return self.reason != "shown_only"
 
+    def in_tolerances(self, effect: float) -> float:
+        """An effect as a multiple of the tolerance; 0 for the sum over cells, which has none."""
+        return effect / self.tau if self.tau else 0.0
+
     @property
     def words(self) -> str:
         """The verdict as a person says it."""

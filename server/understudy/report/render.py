@@ -35,7 +35,7 @@ def ranked(cells: Sequence[CellReport]) -> list[CellReport]:
         cells,
         key=lambda cell: (
             ORDER[cell.state] if cell.judged else len(ORDER),
-            -((cell.effect if cell.state == State.WITHIN else cell.low) or 0.0) / cell.tau,
+            -cell.in_tolerances((cell.effect if cell.state == State.WITHIN else cell.low) or 0.0),
             cell.slice,
             cell.metric,
         ),
@@ -57,7 +57,7 @@ def render(data: ReportData) -> str:
     surest: dict[str, float] = {}
     for cell in cells:
         if cell.low is not None:
-            surest[cell.metric] = max(surest.get(cell.metric, -1e9), cell.low / cell.tau)
+            surest[cell.metric] = max(surest.get(cell.metric, -1e9), cell.in_tolerances(cell.low))
     broken = {cell.metric for cell in cells if cell.state == State.BREACH}
     judged = {cell.metric for cell in cells if cell.judged}
     metrics = sorted(
@@ -135,4 +135,4 @@ def _shade(cell: CellReport) -> int:
     """How strongly a cell is coloured, 0-4: the effect in tolerances."""
     if cell.effect is None or not cell.judged:
         return 0
-    return min(4, int(max(0.0, cell.effect) / cell.tau * 2))
+    return min(4, int(cell.in_tolerances(max(0.0, cell.effect)) * 2))
