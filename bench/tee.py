@@ -42,6 +42,7 @@ class Tee:
 
     async def stream(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
         """Forward a request a stream, and its reply message by message."""
+        await context.send_initial_metadata(())  # as the engine does: an idle stream is answered
         async for request in requests:
             paired, replies = self.mirror(STREAM, request), []
             call = self.primary.unary_stream(STREAM)(request)
