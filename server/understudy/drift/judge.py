@@ -178,9 +178,9 @@ def _shares_engine(lane: str, same: str) -> bool:
 
 
 def spread(family: Family) -> list[float]:
-    """Per lane: sum of M over the cells not in breach, for a change that hurt everything a little."""
+    """Per lane: sum of M over the judged cells not in breach, for a change that hurt everything a little."""
     j = family.at["page"]
-    share = np.where(family.cells["breach"], 0.0, family.value[:, j] + family.pending[:, j])
+    share = np.where(family.cells["breach"] | ~family.judged, 0.0, family.value[:, j] + family.pending[:, j])
     made: list[float] = np.bincount(family.lane, weights=share, minlength=len(family.lanes)).tolist()
     return made
 
