@@ -224,6 +224,26 @@ async def test_a_half_closed_call_is_never_called_idle(stage: "Stage") -> None:
         assert relay.status["ended_idle"] == 0
 
 
+async def test_a_call_that_is_about_to_be_half_closed_keeps_the_status_of_its_answer(stage: "Stage") -> None:
+    """grpc.aio sends the end of a call of one request after its message: the whole answer may come in between."""
+    async with raw(stage) as (relay, client, server, observer):
+        client.say(headers(1), data(1, b"12345"))
+        await server.hears(2)
+        server.say(SETTINGS, headers(1), data(1, b"answer"))
+        await client.hears(3)
+        await observer.say(copy.idle(1, 0, 1, 5))
+        relay.ask("switch", to="baseline")
+        _, ping = await client.hears(2)
+        assert await client.silent()
+        client.say(data(1, b"", 1), ack(ping))
+        await server.hear()
+        server.say(headers(1, flags=5))
+        kind, flags, stream, _ = await client.hear()
+        assert (kind, flags, stream) == (boundary.HEADERS, 5, 1)
+        await relay.until(lambda s: s["switch"]["remaining"] == 0)
+        assert relay.status["ended_idle"] == 0
+
+
 async def test_peers_that_never_finish_are_closed_at_the_limit(stage: "Stage") -> None:
     async with raw(stage, linger_s=0.1) as (relay, client, server, _):
         # The upstream stops in the middle of a frame: there is no boundary to say anything at.

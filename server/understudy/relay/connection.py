@@ -231,9 +231,11 @@ class Connection:
         number, count = record.mark
         stream = self.streams.open.get(number)
         if stream is not None:
+            now = self._now()
             stream.idle_at = count if record.kind is Kind.IDLE else -1
+            if record.kind is Kind.IDLE and count:
+                stream.turns, stream.idle_since = stream.turns + 1, now
             if self.leaving is not None and self.lingering is None and not self._closing:
-                now = self._now()
                 self.leaving.end_stream(number, stream, now)
                 self._settle(self.leaving, now)
 

@@ -14,6 +14,9 @@ from understudy.wire.copy import Kind
 
 _QUIET_S = 1.0
 """A stream without any request yet counts as idle only after this: its first message may be on the way."""
+_BRIEF_S = 0.25
+"""A stream whose first request was answered counts as idle only after this: a call of one request may be about to be
+half-closed, and its caller would lose the status of an answer that it has."""
 
 
 class Leaving:
@@ -70,7 +73,10 @@ class Leaving:
             return
         late, departure, counts = self.late(now), self.departure, self._counts
         stream.opened = stream.opened or now
-        quiet = stream.client_bytes > 0 or now - stream.opened >= _QUIET_S
+        if stream.turns < 2 and not late:
+            quiet = now >= (stream.idle_since + _BRIEF_S if stream.client_bytes else stream.opened + _QUIET_S)
+        else:
+            quiet = True
         idle = stream.idle_at == stream.client_bytes and not stream.client_ended and quiet
         if idle and (late or not departure.spares):
             departure.ended_idle += 1

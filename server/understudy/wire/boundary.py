@@ -43,7 +43,7 @@ _SIZE: Final = 9
 class Stream:
     """One open stream, as far as frame headers tell."""
 
-    __slots__ = ("answered", "client_bytes", "client_ended", "idle_at", "opened")
+    __slots__ = ("answered", "client_bytes", "client_ended", "idle_at", "idle_since", "opened", "turns")
 
     def __init__(self) -> None:
         self.client_bytes = 0
@@ -54,8 +54,12 @@ class Stream:
         """The server sent HEADERS."""
         self.idle_at = -1
         """`client_bytes` when an observer last called the stream idle; -1 when it never did."""
+        self.idle_since = 0.0
+        """The owner's clock then."""
         self.opened = 0.0
         """The owner's clock when it first looked at the stream; 0 until then."""
+        self.turns = 0
+        """Requests on it that were answered before the next was sent, as far as an observer says."""
 
 
 class Streams:
