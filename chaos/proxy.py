@@ -86,11 +86,15 @@ grpc_port = 0
 
 
 def bounds(connections: int) -> dict[str, int]:
-    """Bytes that each process may grow by, from its settings, while so many callers' connections are open."""
+    """Bytes that each process may grow by, from its settings, while so many callers' connections are open.
+
+    The controller holds a pair that is being scored three times: as it came, in the batch for the analyzers, and in
+    that batch's bytes.
+    """
     return {
         "relay": COPY_HARD + 2 * connections * BUFFER + SLACK,
         "observer": TOTAL + IN_FLIGHT + QUEUE + SLACK,
-        "controller": QUEUE + SLACK,
+        "controller": 3 * QUEUE + SLACK,
         "analyzers": SLACK,
     }
 

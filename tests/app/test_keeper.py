@@ -29,6 +29,21 @@ def test_pairs_that_find_the_queue_full_are_counted(kept: Keeper) -> None:
     assert kept.lost == {"queue_full": 3, "disk": 0, "defect": 0} and kept.written == 2
 
 
+def test_pairs_that_weigh_too_much_together_are_counted(
+    kept: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "UNWRITTEN_BYTES", 250)
+    free = threading.Event()
+    kept._disk.submit(free.wait)
+    kept.keep(a_pair("x" * 200), [])
+    kept.keep(a_pair("x" * 200), [])
+    free.set()
+    kept._disk.submit(int).result()
+    kept.keep(a_pair("x" * 200), [])
+    kept._disk.submit(int).result()
+    assert kept.lost == {"queue_full": 1, "disk": 0, "defect": 0} and kept.written == 2
+
+
 def test_a_pair_that_cannot_be_written_is_counted_and_not_quoted(
     kept: Keeper, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
