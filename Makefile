@@ -48,6 +48,7 @@ soak: $(STAMP)  ## Paced streams with everything mirrored, for MINUTES=10
 	$(BIN)/python -m bench.soak --minutes $(MINUTES) $(if $(STRICT),--strict)
 
 switch: $(STAMP)  ## What callers see of switches, restarts of workers and an upgrade under load
+	@$(MAKE) --no-print-directory grpc-js || echo "make: no gRPC for Node: its part is left out"
 	$(BIN)/python -m bench.switch $(if $(QUICK),--quick) $(if $(STRICT),--strict)
 
 # gRPC for Node, a client of another implementation: tests/conformance skips its calls without it.
