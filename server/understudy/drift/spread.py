@@ -55,7 +55,7 @@ class Spread:
     def _verdict(
         self, family: Family, k: int, value: float, tick: int, hashed: str, at: Thresholds
     ) -> Verdict:
-        cells = np.flatnonzero((family.lane == k) & ~family.cells["breach"])
+        cells = np.flatnonzero((family.lane == k) & family.judged & ~family.cells["breach"])
         counts = family.histogram[cells].sum(axis=0)
         votes = int(counts.sum())
         whole = [i for i in cells.tolist() if family.names[i][1] == ALL]
