@@ -296,7 +296,8 @@ class Family:
             self.cells[name][cells] = 0
 
     def new_month(self) -> None:
-        """Budget months: e-BH looks at starts of the present one only."""
+        """Budget months: e-BH looks at starts of the present one only, and what was kept is not spent later."""
+        self.pools = []
         if "month" in self.at:
             self.reset(np.arange(len(self)), "month")
         self.cells["started"][:] = 0.0
