@@ -333,8 +333,9 @@ class Booth:
 def dither(d: Floats, clusters: Hashes, ids: Ints, names: Sequence[Name], day: int) -> Ints:
     """Bins of D: floor(32 D + u) + 32 with u uniform in [0, 1) from (cluster, lane, metric, 24-h number).
 
-    E[b] = 32 D, so the guarantee holds; rounding would be biased. -1, 0 and 1 stay exact.
+    E[b] = 32 D, so the guarantee holds; rounding would be biased. -1, 0 and 1 stay exact: u has 42 bits, so that
+    32 + u < 33 in floating point too.
     """
     salt = np.array([digest(f"{lane}\n{metric}\n{day}") for lane, _, metric in names], dtype=np.uint64)
-    u = (mix(clusters, salt[ids]) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    u = (mix(clusters, salt[ids]) >> np.uint64(22)).astype(np.float64) * 2.0**-42
     return np.floor(STEPS * d + u).astype(np.int64) + STEPS
