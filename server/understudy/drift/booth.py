@@ -6,6 +6,7 @@ hands out one `Tally`. Tallies of replicas merge by the maximum, partitions by t
 commutative.
 """
 
+import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -302,7 +303,7 @@ class Booth:
             f"seen.{day}": keys for day, keys in self.seen.dump().items()
         }
         for name, members in self.newcomers.items():
-            made["new." + "\n".join(name)] = np.array(sorted(members), dtype=np.uint64)
+            made["new." + json.dumps(name)] = np.array(sorted(members), dtype=np.uint64)
         return made
 
     def load(self, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
@@ -313,7 +314,8 @@ class Booth:
             if kind == "seen":
                 days[int(rest)] = array.astype(np.uint64)
             elif kind == "new":
-                lane, slice_, metric = rest.split("\n")
+                # Older snapshots parted the three by line breaks, which a name may hold.
+                lane, slice_, metric = json.loads(rest) if rest.startswith('["') else rest.split("\n")
                 self.newcomers[lane, slice_, metric] = set(array.astype(np.uint64).tolist())
         self.seen.load(days)
 
