@@ -153,8 +153,8 @@ class Booth:
         self.seen = Seen()
         self.closed: int | None = None
         """The last closed tick; votes for it or an earlier one are late."""
-        self.newcomers: dict[Name, set[int]] = {}
-        """Clusters of cells that have fewer than the minimum, to count distinct ones exactly up to it."""
+        self.newcomers: dict[Name, dict[int, set[int]]] = {}
+        """Clusters per cell and partition, the minimum of each, to count distinct ones exactly up to it."""
         self._tick_s = tick_s
         self._partitions = partitions
         self._owned = None if owned is None else np.array(sorted(owned), dtype=np.uint64)
@@ -245,12 +245,16 @@ class Booth:
 
     def newest(self, tick: int, known: Collection[Name]) -> list[Name]:
         """The cells a tick names that are not known yet, sorted."""
-        return sorted(name for name in self._open[tick].names if name not in known and name[2] != EVERY)
+        held = self._open.get(tick)
+        names = held.names if held is not None else ()
+        return sorted(name for name in names if name not in known and name[2] != EVERY)
 
     def close(self, tick: int, known: Collection[Name]) -> Tally:
         """Count a tick and forget its rows; cells not in `known` go to the slice `other` of their lane."""
-        held = self._open.pop(tick)
+        held = self._open.pop(tick, None)
         self.closed = tick if self.closed is None else max(self.closed, tick)
+        if held is None:
+            return Tally(tick, (), np.zeros((0, 4), dtype=np.int64))
         spelled = [
             name if name in known or name[2] == EVERY else (name[0], OTHER, name[2]) for name in held.names
         ]
@@ -285,7 +289,7 @@ class Booth:
         chosen = voting[fresh]
         bins = dither(d[chosen], clusters[chosen], ids[chosen], names, day)
         rows.append((ids[chosen] * span + parts[chosen]) * CHANNELS + bins)
-        new = chosen[self._distinct(names, ids[chosen], clusters[chosen])]
+        new = chosen[self._distinct(names, ids[chosen], parts[chosen], clusters[chosen])]
         rows.append((ids[new] * span + parts[new]) * CHANNELS + CLUSTERS)
 
         unique, counts = np.unique(np.concatenate(rows), return_counts=True)
@@ -303,7 +307,8 @@ class Booth:
             f"seen.{day}": keys for day, keys in self.seen.dump().items()
         }
         for name, members in self.newcomers.items():
-            made["new." + json.dumps(name)] = np.array(sorted(members), dtype=np.uint64)
+            everyone = sorted(cluster for part in members.values() for cluster in part)
+            made["new." + json.dumps(name)] = np.array(everyone, dtype=np.uint64)
         return made
 
     def load(self, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
@@ -316,16 +321,25 @@ class Booth:
             elif kind == "new":
                 # Older snapshots parted the three by line breaks, which a name may hold.
                 lane, slice_, metric = json.loads(rest) if rest.startswith('["') else rest.split("\n")
-                self.newcomers[lane, slice_, metric] = set(array.astype(np.uint64).tolist())
+                members = self.newcomers.setdefault((lane, slice_, metric), {})
+                for cluster in array.astype(np.uint64).tolist():
+                    members.setdefault(cluster % self._partitions, set()).add(cluster)
         self.seen.load(days)
 
-    def _distinct(self, names: Sequence[Name], ids: Ints, clusters: Hashes) -> Ints:
-        """Positions of votes from clusters new to their cell, until the cell has its minimum."""
-        few = np.array([len(self.newcomers.get(name, ())) < self._minimum for name in names], dtype=bool)
+    def _distinct(self, names: Sequence[Name], ids: Ints, parts: Ints, clusters: Hashes) -> Ints:
+        """Positions of votes from clusters new to their cell, until its partition has the minimum.
+
+        By partition, because what one owner counts must not depend on what another one has seen.
+        """
+        places, where = np.unique(ids * self._partitions + parts, return_inverse=True)
+        held: list[set[int]] = []
+        for place in places.tolist():
+            cell, part = divmod(place, self._partitions)
+            held.append(self.newcomers.setdefault(names[cell], {}).setdefault(part, set()))
+        few = np.array([len(members) < self._minimum for members in held], dtype=bool)
         found = []
-        for position in np.flatnonzero(few[ids]).tolist():
-            members = self.newcomers.setdefault(names[ids[position]], set())
-            cluster = int(clusters[position])
+        for position in np.flatnonzero(few[where]).tolist():
+            members, cluster = held[where[position]], int(clusters[position])
             if len(members) < self._minimum and cluster not in members:
                 members.add(cluster)
                 found.append(position)

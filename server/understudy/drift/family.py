@@ -220,7 +220,9 @@ class Family:
             c[name][cell[rows]] += number[rows]
             c["since_" + name][cell[rows]] += number[rows]
         rows = channel == CLUSTERS
-        c["clusters"][cell[rows]] += number[rows]
+        # More than the minimum is not said: it would depend on how the partitions' clusters fell.
+        most = self._tolerances.minimum_clusters
+        c["clusters"][cell[rows]] = np.minimum(c["clusters"][cell[rows]] + number[rows], most)
         self._coverage(cell, channel, number)
 
         rows = channel < BINS

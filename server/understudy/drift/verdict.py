@@ -77,7 +77,7 @@ class Verdict:
     severity: int
     """0, 1, 3 or 6: the largest multiple of tau that is itself breached."""
     clusters: int
-    """Distinct clusters, counted up to the tolerance file's minimum and a little beyond."""
+    """Distinct clusters, counted up to the tolerance file's minimum."""
     coverage: float
     """Share of admitted pairs that were scored, since the certificate's start; 1.0 without pairs."""
     unscored: float
