@@ -13,13 +13,13 @@ from understudy.analysis import convert
 from understudy.analysis.analyze import Settings, analyze
 from understudy.analysis.command import run
 from understudy.analysis.inputs import Duplicates, Seen, files, load
-from understudy.analysis.result import headline
 from understudy.capture import ParquetCapture
 from understudy.capture import Settings as CaptureSettings
 from understudy.drift.load import load as read
 from understudy.errors import ConfigError, DataError
 from understudy.pair import Category, Finish, Leg
 from understudy.report import State
+from understudy.report.cells import headline
 from understudy.score import Score, Sense
 from understudy.testing import a_pair, an_output
 
@@ -272,7 +272,9 @@ def test_the_command_says_errors_in_one_line(tmp_path: Path, capsys: pytest.Capt
     assert not (tmp_path / "out").exists(), "an error leaves nothing half-done behind"
 
 
-def test_a_tolerance_for_a_name_that_nothing_answers_to_is_an_error(tmp_path: Path) -> None:
+def test_a_tolerance_for_a_name_that_nothing_answers_to_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = lines(tmp_path / "pairs.jsonl", damaged(10, 4))
     for text, message in (
         ("[metrics.formt]\ntau = 0.1\n", "metrics.formt is no metric.*did you mean format?"),
@@ -281,6 +283,11 @@ def test_a_tolerance_for_a_name_that_nothing_answers_to_is_an_error(tmp_path: Pa
         (tmp_path / "tolerances.toml").write_text(text)
         with pytest.raises(ConfigError, match=message):
             analyze([path], tmp_path / "out", FEW, read(tmp_path / "tolerances.toml"))
+        assert (
+            run([path], tmp_path / "out", settings=FEW, tolerances=tmp_path / "tolerances.toml", quiet=True)
+            == 3
+        )
+        assert f"understudy: {tmp_path / 'tolerances.toml'}: tolerances: " in capsys.readouterr().err
 
 
 def test_fields_that_are_not_read_are_told_with_what_may_have_been_meant(tmp_path: Path) -> None:

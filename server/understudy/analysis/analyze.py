@@ -15,8 +15,8 @@ from understudy import plugins
 from understudy.analysis import outputs
 from understudy.analysis.inputs import Duplicates, Item, Seen, load
 from understudy.analysis.means import Means, Worsts, slices_of
-from understudy.analysis.notes import TICK_PAIRS, notes, provenance
-from understudy.analysis.result import Result, cell_report, headline, overall
+from understudy.analysis.notes import notes, provenance
+from understudy.analysis.result import Result
 from understudy.capture.row import WITHHELD
 from understudy.category import LOAD, Categorizer
 from understudy.drift.engine import Drift
@@ -27,7 +27,9 @@ from understudy.drift.vote import EVERY, FAILURE, UNSCORED, ballot
 from understudy.errors import ConfigError
 from understudy.pair import Pair, Stratum
 from understudy.report import State, write
+from understudy.report.cells import cell_report, headline, overall
 from understudy.score import Analyzer, Metric, Score, Sense
+from understudy.votes.run import TICK_PAIRS
 
 TRAIL = 200
 """Points of a cell's evidence that are kept."""
@@ -48,6 +50,8 @@ class Settings:
     """What to do about an id that comes twice: error or suffix."""
     absolute: bool = False
     """Judge agreement without a control, against perfect agreement, as if the tolerance file said so."""
+    file: str = ""
+    """Where the tolerances came from, to name it in an error."""
 
 
 def analyze(
@@ -92,7 +96,7 @@ def analyze(
     categorized = {name.partition("=")[0] for name in slices if "=" in name}
     categorized |= {LOAD, *(one.name for one in categorizers)}
     for wrong in strange(tolerances, known, categorized):
-        raise ConfigError(wrong)
+        raise ConfigError(f"{settings.file}: {wrong}" if settings.file else wrong)
     names = _metrics(declared, coupled, controls, tolerances)
     for lane in lanes:
         drift.declare(lane, slices, names)
@@ -111,7 +115,8 @@ def analyze(
         provenance(paths, tolerances, versions, lanes, manifests or {}),
     )
     if out is not None:
-        outputs.write_text(out / "verdicts.jsonl", outputs.verdict_lines(result.changes, result.verdicts))
+        lines = outputs.verdict_lines(result.changes, result.verdicts, float(TICK_PAIRS))
+        outputs.write_text(out / "verdicts.jsonl", lines)
         outputs.write_json(out / "summary.json", result.summary())
         title = (
             "Understudy: "

@@ -9,9 +9,8 @@ from typing import Any
 
 from understudy.analysis.inputs import FIELDS, SAMPLING, SIDE, Seen, files
 from understudy.drift.tolerance import Tolerances
+from understudy.votes.run import TICK_PAIRS
 
-TICK_PAIRS = 50
-"""Pairs in a tick of an offline run."""
 NAMED = 8
 """Ignored fields that are told by name."""
 

@@ -4,14 +4,15 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from understudy.drift.verdict import Change, Verdict
 from understudy.errors import ConfigError
-from understudy.pair import Lane, Leg, Pair
+from understudy.pair import Leg, Pair
 from understudy.score import Score
+from understudy.votes.lines import changed, standing
+from understudy.votes.lines import text as line
 
 PART_ROWS = 100_000
 
@@ -76,26 +77,12 @@ class Scores:
         shutil.rmtree(self._parts, ignore_errors=True)
 
 
-def plain(verdict: Verdict) -> dict[str, Any]:
-    """A verdict as JSON values; the lane as its two fingerprints."""
-    made: dict[str, Any] = {}
-    for item in fields(verdict):
-        value = getattr(verdict, item.name)
-        if isinstance(value, Lane):
-            value = {"baseline": value.baseline, "candidate": value.candidate}
-        made[item.name] = str(value) if item.name in ("state", "reason", "tier") else value
-    return made
-
-
-def verdict_lines(changes: Iterable[Change], verdicts: Iterable[Verdict]) -> str:
-    """A line for each change of state, then one for each cell as it ended; no clock in it."""
-    lines: list[dict[str, Any]] = [
-        {"type": "change", "was": str(c.was), "was_tier": str(c.was_tier), **plain(c.verdict)}
-        for c in changes
-    ]
+def verdict_lines(changes: Iterable[Change], verdicts: Iterable[Verdict], tick: float) -> str:
+    """A line for each change of state, then one for each cell as it ended; `tick` is how long one is, in pairs."""
+    lines: list[dict[str, Any]] = [{"type": "change", **changed(c, tick)} for c in changes]
     ordered = sorted(verdicts, key=lambda v: (v.lane.baseline, v.lane.candidate, v.slice, v.metric))
-    lines += [{"type": "final", **plain(verdict)} for verdict in ordered]
-    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    lines += [{"type": "final", **standing(verdict, tick)} for verdict in ordered]
+    return "".join(map(line, lines))
 
 
 def write_text(path: Path, text: str) -> None:

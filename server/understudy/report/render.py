@@ -26,7 +26,7 @@ SYMBOL = {
 
 
 def ranked(cells: Sequence[CellReport]) -> list[CellReport]:
-    """Worst first: by verdict, then by how sure the harm is in tolerances, then by name.
+    """Worst first: by verdict, then by how sure the harm is in tolerances, then by name; without votes last.
 
     How sure: by the lower limit of the effect, so that a large effect of five votes does not come before a
     clear one of five hundred. Of certified cells that with the largest effect comes first.
@@ -35,6 +35,7 @@ def ranked(cells: Sequence[CellReport]) -> list[CellReport]:
         cells,
         key=lambda cell: (
             ORDER[cell.state] if cell.judged else len(ORDER),
+            not cell.votes,
             -cell.in_tolerances((cell.effect if cell.state == State.WITHIN else cell.low) or 0.0),
             cell.slice,
             cell.metric,
