@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench chaos soak switch test check proto clean load grpc-js perf-analyzer smg
+.PHONY: help setup demo bench chaos sim soak switch test check proto clean load grpc-js perf-analyzer smg
 
 help:  ## Show the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,6 +14,7 @@ help:  ## Show the targets
 	@echo "  make bench takes QUICK=1 ROUNDS=N STRICT=1"
 	@echo "  make switch takes QUICK=1 STRICT=1"
 	@echo "  make chaos takes QUICK=1 ROUNDS=N STRICT=1 ONLY=FAULT,... CLIENT=grpc"
+	@echo "  make sim takes QUICK=1 STRICT=1 ONLY=T2,T5,peers"
 	@echo "  make test takes JOBS=N processes"
 	@echo "  PYTHON=python3.12 picks the interpreter of a new .venv"
 
@@ -85,6 +86,15 @@ CLIENT ?=
 chaos: $(STAMP)  ## What callers notice when the shadow, the observer or the machine fails
 	$(BIN)/python -m chaos $(if $(QUICK),--quick) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(STRICT),--strict) \
 		$(if $(ONLY),--only $(ONLY)) $(if $(CLIENT),--client $(CLIENT))
+
+# River's detectors are peers of the simulations; without them the others run.
+RIVER := $(VENV)/.river
+$(RIVER): | $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[sim]' && touch $@ \
+		|| echo "make: River could not be had: its detectors are left out"
+
+sim: $(STAMP) $(RIVER)  ## The drift engine's targets on votes whose truth is known, beside other rules
+	$(BIN)/python -m sim $(if $(QUICK),--quick) $(if $(STRICT),--strict) $(if $(ONLY),--only $(ONLY))
 
 load: $(STAMP)  ## The load generator and its engine, which tests of the benchmarks use (needs a C compiler)
 	$(BIN)/python -m bench.tools
