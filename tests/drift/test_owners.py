@@ -144,12 +144,16 @@ def test_any_number_of_owners_and_any_deliveries_give_the_same_tallies_and_the_s
     log = told(random.Random(seed), boring)
     one = Owners(random.Random(seed), OWNERS[1], log)
     several = Owners(random.Random(seed + 1), OWNERS[owners], log)
+    plain, said = engine(set(range(PARTITIONS))), []
+    plain.add(log)
     dying = random.Random(seed + 2)
     for tick in range(TICKS):
+        said += plain.close(tick)
         one.step(tick, killed=False)
         several.step(tick, killed=dying.random() < 0.4)
         assert same(one.merged[tick], several.merged[tick])
-    expected = lines(one.changes, one.engines[0])
+    expected = lines(said, plain)
+    assert lines(one.changes, one.engines[0]) == expected
     assert all(lines(several.changes, drift) == expected for drift in several.engines)
 
 

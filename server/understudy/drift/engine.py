@@ -17,7 +17,7 @@ import numpy as np
 
 from understudy.drift import judge, reading
 from understudy.drift.bet import BINS, Floats, Ints
-from understudy.drift.booth import Booth, Hashes, Name, Tally
+from understudy.drift.booth import SCORED, SHED, Booth, Hashes, Name, Tally
 from understudy.drift.family import Family
 from understudy.drift.judge import STATES, Thresholds
 from understudy.drift.snapshot import Array, pack, unpack
@@ -136,8 +136,10 @@ class Drift:
     def tally(self, tick: int) -> Tally:
         """Close one tick of the owned partitions into counts, to be merged with other owners' and folded."""
         known = self._cells.index.keys() | self._control.index.keys()
-        new = self._booth.newest(tick, known)
-        return self._booth.close(tick, known | set(self._admitted(new)))
+        # Every owner knows whether there is room; for which of a tick's new cells, only `fold`, which sees them all.
+        room = len(self._cells) < self.tolerances.maximum_cells
+        new = {name for name in self._booth.newest(tick, known) if room or _same(name[0])}
+        return self._booth.close(tick, known | new)
 
     # -- evidence ------------------------------------------------------------------------------------------
 
@@ -148,6 +150,9 @@ class Drift:
             self._booth.counters["late"] += 1
             return []
         changes = self._expire(tick - 1)
+        if not tally.names:  # as `close`: time in which nothing was counted adds nothing
+            self._tick = tick
+            return changes + self._expire(tick)
         self._sow(tick, tally.markers)
         self._tick = tick
         index, channel, number = tally.total()
@@ -163,7 +168,10 @@ class Drift:
         changes += self._settle(tick)
         spread = self._spread.test(self._cells, cells, tick, self._hash, self.thresholds)
         changes += spread
-        self._declare(tally.names, tick)
+        left = self._declare(tally.names, tick)
+        refused = [i for i, name in enumerate(tally.names) if name in left]
+        pairs = np.isin(index, refused) & (channel >= SCORED) & (channel <= SHED)
+        self._booth.counters["overflow"] += int(number[pairs].sum())
         changes += self._bound_lanes()
         return changes
 
@@ -218,29 +226,27 @@ class Drift:
 
     def _admitted(self, names: list[Name]) -> list[Name]:
         """Of new cells, those there is room for; the rest share `other`, one cell per lane and metric."""
-        room = self.tolerances.maximum_cells - len(self._cells)
-        kept = []
-        for name in names:
-            if _same(name[0]):
-                kept.append(name)
-            elif room > 0:
-                room -= 1
-                kept.append(name)
-        return kept
+        room = max(0, self.tolerances.maximum_cells - len(self._cells))
+        compared = [name for name in names if not _same(name[0])]
+        return compared[:room] + [name for name in names if _same(name[0])]
 
-    def _declare(self, names: Iterable[Name], tick: int) -> None:
+    def _declare(self, names: Iterable[Name], tick: int) -> set[Name]:
+        """Admit new cells as far as there is room; return the rest, whose votes go to `other` from now on."""
         cells, control = self._cells.index, self._control.index
         new = [name for name in names if name not in cells and name not in control and name[2] != EVERY]
         if not new:
-            return
+            return set()
         room = self._admitted([name for name in new if name[1] != OTHER])
-        room += [name for name in new if name[1] == OTHER][:256]
+        left = {name for name in new if name[1] != OTHER} - set(room)
+        others = {name for name in new if name[1] == OTHER} | {(name[0], OTHER, name[2]) for name in left}
+        room += sorted(others - cells.keys() - control.keys())[:256]
         self._cells.declare(name for name in room if not _same(name[0]))
         self._control.declare([name for name in room if _same(name[0])][: self.tolerances.maximum_cells])
         for name in room:
             self._lanes.setdefault(name[0], tick)
             # Its votes so far were not counted, so neither are their clusters: they may come again.
             self._booth.newcomers.pop(name, None)
+        return left
 
     def _bound_lanes(self) -> list[Change]:
         """Close the lanes silent longest beyond the limit."""
