@@ -117,16 +117,9 @@ def test_the_instrument_has_a_tenth_of_the_page_budget_on_each_side() -> None:
     assert before < math.log(10 / 0.5) <= mean(slow.m[1])
 
 
-def discovered(rows: dict[str, list[list[int]]]) -> set[str]:
+def discovered(slow: dict[str, Slow], given: float) -> set[str]:
     """e-BH by hand: the most cells k of which each has M / (its start weights) >= cells / (.05 k)."""
-    ratio = {}
-    for slice_, ticks in rows.items():
-        slow, given = Slow(0.02, CELLS), 0.0
-        for t, bs in enumerate(ticks):
-            marker, length = (0.125, 0.0) if t == 0 else (0.0, TICK)
-            slow.tick(marker, length, bs)
-            given += marker / 60 + length / CELLS
-        ratio[slice_] = math.exp(mean(slow.m[1])) / given
+    ratio = {slice_: math.exp(mean(one.m[1])) / given for slice_, one in slow.items()}
     order = sorted(ratio, key=lambda s: -ratio[s])
     k = max((k for k in range(1, CELLS + 1) if ratio[order[k - 1]] >= CELLS / (0.05 * k)), default=0)
     return set(order[:k])
@@ -135,20 +128,22 @@ def discovered(rows: dict[str, list[list[int]]]) -> set[str]:
 def test_an_incident_lists_the_cells_in_breach_and_those_e_bh_finds_besides() -> None:
     rng = np.random.default_rng(34)
     drift = started(tolerances(), SLICES)
-    rows: dict[str, list[list[int]]] = {s: [] for s in SLICES}
+    slow, given = {slice_: Slow(0.02, CELLS) for slice_ in SLICES}, 0.0
     before_their_breach = 0
     named: list[str] = []
-    for tick in range(60):
+    for tick in range(40):
         told: list[Vote] = []
+        marker, length = (0.125, 0.0) if tick == 0 else (0.0, TICK)
+        given += marker / 60 + length / CELLS
         for n, slice_ in enumerate(SLICES):
-            d = differences(rng, 3, 0.25 if n < 6 else 0.0)
+            d = differences(rng, 3, 0.3 if n < 6 else 0.0)
             told += votes(d, slice_=slice_, per_tick=3, first=tick, prefix=slice_)
-            rows[slice_].append([int(32 * x) for x in d])
+            slow[slice_].tick(marker, length, [int(32 * x) for x in d])
         drive(drift, told)
         breached = [v.slice for v in drift.verdicts() if v.state is State.BREACH and v.slice != "*"]
         named = [slice_ for _, slice_, _ in drift.affected()]
         assert named[: len(breached)] == breached
-        assert set(named) == {*breached, *discovered(rows)}
+        assert set(named) == {*breached, *discovered(slow, given)}
         before_their_breach += len(named) - len(breached)
     assert before_their_breach > 0 and set(named) == set(SLICES[:6])
 
