@@ -40,7 +40,9 @@ def read(
         scored, missing, shed = (int(c[f"since_{name}"][i]) for name in ("scored", "missing", "shed"))
         pairs = scored + missing + shed
         reason = _why(family, i, state, poor, hidden, fault, tick, ttl, at)
-        undecided = reason is Why.COLLECTING or state is State.BREACH
+        # A breach in which the certificate has come to nothing yet is not on its way out, whatever the mean says.
+        leaving = state is State.BREACH and effect[k] <= tau[k] and certificate[k] > 0.0
+        undecided = reason is Why.COLLECTING or leaving
         recent = int(c["change_votes"][i])
         made.append(
             Verdict(

@@ -73,7 +73,10 @@ class Verdict:
     tick: int
     """The tick after which this held."""
     more_pairs: int | None
-    """About how many more votes until the state would be decided, if the cell goes on as so far."""
+    """About how many more votes until the state would be decided, if the cell goes on as so far.
+
+    In a BREACH: until it would be left, and only once there is evidence for that (a certificate above 0).
+    """
     severity: int
     """0, 1, 3 or 6: the largest multiple of tau that is itself breached."""
     clusters: int
