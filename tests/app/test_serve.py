@@ -45,7 +45,7 @@ async def test_a_broken_candidate_is_rolled_back_and_stays_so_until_rearmed() ->
         await drive_until_latched(deployment, port)
         status = await deployment.until(lambda s: s["primary"] == "baseline")
         assert status["verdict"] == "BREACH"
-        assert any(change["state"] == "BREACH" for change in status["changes"])
+        assert any(change["to"] == "BREACH" for change in status["changes"])
         assert await call(port, ["after"]) == [good("after")]
         settled = await deployment.until(lambda s: s["counts"]["in_flight"] == 0)
         assert settled["accounted"] and settled["counts"]["failed"] == settled["counts"]["lost"] == 0
@@ -57,7 +57,7 @@ async def test_a_broken_candidate_is_rolled_back_and_stays_so_until_rearmed() ->
         assert (again["primary"], again["verdict"]) == ("baseline", "BREACH")
         lines = (deployment.state_dir / "verdicts.jsonl").read_text().splitlines()
         told = [json.loads(line) for line in lines]
-        names = ("tick", "slice", "metric", "was", "state", "tier")
+        names = ("tick", "slice", "metric", "from", "to", "tier")
         keys = [tuple(one[name] for name in names) for one in told]
         assert len(keys) == len(set(keys)), "what the journal brought back was recorded again"
 

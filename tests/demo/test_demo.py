@@ -12,14 +12,21 @@ import pytest
 pytestmark = pytest.mark.engines
 
 
+def understudy(*arguments: str) -> None:
+    command = [sys.executable, "-m", "understudy.cli", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def demo(*options: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="us") as name:  # a short path: unix sockets allow about 100 bytes
         out = Path(name, "demo")
-        command = [sys.executable, "-m", "understudy.cli", "demo", "--out", str(out), *options]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, done.stdout + done.stderr
+        understudy("demo", "--out", str(out), *options)
         assert (out / "report" / "report.html").stat().st_size > 10_000
         summary: dict[str, Any] = json.loads((out / "summary.json").read_text())
+        understudy("drift", str(out / "votes"), "--out", str(out / "drift"), "--quiet")
+        live = (out / "verdicts.jsonl").read_bytes()
+        assert live and (out / "drift" / "verdicts.jsonl").read_bytes() == live, "offline as it was live"
         return summary
 
 

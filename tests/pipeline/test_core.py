@@ -9,7 +9,7 @@ from pathlib import Path
 from understudy.drift.engine import Drift
 from understudy.drift.tolerance import Tolerances
 from understudy.drift.verdict import State
-from understudy.pipeline import core
+from understudy.pipeline import evidence
 from understudy.pipeline.core import Pipeline
 from understudy.pipeline.journal import Journal
 from understudy.score import Score, Sense
@@ -179,6 +179,6 @@ def test_the_journal_holds_nothing_that_the_caller_or_the_engines_wrote() -> Non
         conversation="hunter2",
         sampling=replace(pair.request.sampling, stop=("hunter2",)),
     )
-    packed = core._pack(replace(pair, request=request), [])
+    packed = evidence.pack(replace(pair, request=request), [])
     assert b"hunter2" not in packed
-    assert core._unpack(packed)[0].request.token_ids in (None, ())
+    assert evidence._unpack(packed)[0].request.token_ids in (None, ())

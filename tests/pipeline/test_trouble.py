@@ -90,14 +90,14 @@ async def test_pairs_wait_unacknowledged_while_the_disk_is_full(
 ) -> None:
     monkeypatch.setattr(core, "RETRY_S", 0.01)
     pipeline = begun(tmp_path)
-    real = pipeline._journal._file
-    pipeline._journal._file = cast(FileIO, Full(real))
+    real = pipeline.evidence.journal._file
+    pipeline.evidence.journal._file = cast(FileIO, Full(real))
     taken = asyncio.ensure_future(pipeline.take(a_batch(1, 0, 3), 0))
     await asyncio.sleep(0.05)
     assert not taken.done() and pipeline.pending == 3
     with pytest.raises(OSError, match="No space"):
         pipeline.announce("start")
-    pipeline._journal._file = real
+    pipeline.evidence.journal._file = real
     await taken
     assert pipeline.scored == 3
     pipeline.advance(3 * TICK_NS)
@@ -166,10 +166,10 @@ async def test_an_entry_of_the_journal_that_cannot_be_taken_is_counted_and_no_st
 ) -> None:
     pipeline = begun(tmp_path)
     await pipeline.take(a_batch(1, 0, 3), 0)
-    pipeline._journal.append(bad)
+    pipeline.evidence.journal.append(bad)
     await pipeline.take(a_batch(2, 3, 3), 0)
     for _ in range(2):  # killed, and started again
-        pipeline._journal.close()
+        pipeline.evidence.journal.close()
         pipeline = a_pipeline(tmp_path)
         assert [reason.split(":")[0] for reason in pipeline.unscored] == ["journal"]
         assert pipeline.unscored.total() == 1
@@ -224,8 +224,9 @@ async def test_a_snapshot_is_begun_after_so_many_ticks_and_starts_the_next_proce
         await pipeline.take(a_batch(tick, tick * 20, 5), 0)
         pipeline.advance((tick + 1) * TICK_NS)
         await pipeline.secured()
+        await pipeline.compacted()
     assert [path.name for path in tmp_path.glob("*.snapshot")] == ["drift.1.snapshot"]
-    pipeline._journal.close()
+    pipeline.evidence.journal.close()
     again = a_pipeline(tmp_path)
     assert votes(again) == votes(pipeline) == 20
     again.close()

@@ -20,7 +20,7 @@ from understudy import telemetry, web
 from understudy.alert import Alert, AlertBook, Health, Name
 from understudy.alert import State as Alerting
 from understudy.app import front, memory, roster, sight
-from understudy.app.chronicle import Chronicle
+from understudy.app.chronicle import Chronicle, recorder
 from understudy.app.desk import Desk
 from understudy.app.keeper import Keeper
 from understudy.app.operate import CONTROL
@@ -33,7 +33,7 @@ from understudy.config import Config
 from understudy.drift.engine import Drift
 from understudy.drift.load import load as load_tolerances
 from understudy.drift.tolerance import Tolerances
-from understudy.drift.verdict import Verdict, lane_key
+from understudy.drift.verdict import Change, Verdict, lane_key
 from understudy.drift.vote import cell_metrics
 from understudy.errors import EngineError, UnderstudyError
 from understudy.notify.dispatch import Dispatcher
@@ -81,7 +81,7 @@ class Controller:
         self.watch = Watch(config, self.pilot, self.troubles, self._replaced)
         self.book = AlertBook(config.alert)
         self.book.restore(memory.load(self.state_dir / ALERTS))
-        self.chronicle = Chronicle(self.state_dir, self.troubles)
+        self.chronicle = Chronicle(self.state_dir, self.troubles, self.tolerances.tick_s)
         self.desk = Desk(
             self.state_dir,
             self.pilot,
@@ -102,6 +102,7 @@ class Controller:
         self.signal: Signal | None = None
         self.verdicts: list[Verdict] = []
         self._judged: int | None = None
+        self._untold: list[Change] = []
 
     # -- pairs in (service.pairs.Sink) ---------------------------------------------------------------------
 
@@ -183,8 +184,10 @@ class Controller:
             prefix_safe=frozenset(metric.name for metric in metrics if metric.prefix_safe),
             grace_s=self.config.mirror.deadline_max_s,
             keep=self._keep,
+            record=recorder(self.config),
         )
         self.chronicle.restored(pipeline.restored)
+        await self.chronicle.switched(pipeline.switched)
         self._declare(pipeline)
         return pipeline
 
@@ -286,10 +289,12 @@ class Controller:
             if not self.pair_service.boots[boot]:
                 log.warning("observer %s is gone: what it held in flight is lost", boot)
                 pipeline.books.end(boot)
-        changes = pipeline.advance(now)
+        self._untold += pipeline.advance(now)
         await pipeline.secured()
-        for change in changes:
+        for change in self._untold:
             self.chronicle.record(change)
+        self._untold = []  # not before: who is cancelled meanwhile tells them at the next step
+        await pipeline.compacted()
         if pipeline.closed != self._judged:  # reading thousands of cells is not free
             self.verdicts, self._judged = pipeline.drift.verdicts(), pipeline.closed
 

@@ -41,6 +41,8 @@ class Settings:
     """Where the parts lie; relative to the state directory."""
     content: bool = False
     """Keep texts and raw requests. False keeps counts and scores only."""
+    votes: bool = False
+    """Keep the votes too, in `votes` below the state directory: `understudy drift` judges them again."""
     redactions: tuple[Redaction, ...] = ()
     """Applied in order to every text before it reaches disk."""
     hash_key: str = ""

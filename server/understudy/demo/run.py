@@ -22,6 +22,7 @@ from understudy.engine.manifest import fingerprint
 from understudy.engine.serve import installed
 from understudy.errors import ConfigError, UnderstudyError
 from understudy.service.lines import ask
+from understudy.votes.command import VERDICTS
 
 HARMLESS = ("fp8", "int8")
 """Quantizations in which nothing should be found."""
@@ -174,6 +175,7 @@ async def _play(
     text = json.dumps(summary, indent=1)
     (out / "summary.json").write_text(text)
     (out.parent / "demo.json").write_text(text)
+    _kept(out)
     with console.status("writing the report"):
         await asyncio.to_thread(_report, out)
     show.end(console, summary, out)
@@ -233,6 +235,12 @@ async def _settled(run_dir: Path, status: Mapping[str, Any]) -> Mapping[str, Any
             paired, closed = told["counts"]["paired"], told["tick"]
         await asyncio.sleep(0.5)
     return told
+
+
+def _kept(out: Path) -> None:
+    """Lay the votes and the verdicts on them side by side: `understudy drift` comes from the one to the other."""
+    shutil.copytree(out / "state" / "votes", out / "votes")
+    shutil.copy2(out / "state" / VERDICTS, out / VERDICTS)
 
 
 def _report(out: Path) -> None:

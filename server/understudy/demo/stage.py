@@ -157,6 +157,7 @@ expected = [{expected}]
 
 [capture]
 content = true
+votes = true
 part_pairs = {max(200, pairs // 4)}
 
 [web]

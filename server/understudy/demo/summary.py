@@ -15,15 +15,15 @@ def breaches(changes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for change in changes:
         cell = (change["slice"], change["metric"])
-        if change["state"] == "BREACH" and cell not in found:
+        if change["to"] == "BREACH" and cell not in found:
             found[cell] = {
                 "slice": change["slice"],
                 "metric": change["metric"],
-                "pairs_to_breach": change["votes"],
+                "pairs_to_breach": change["n"],
                 "effect": change["effect"],
-                "interval": [change["low"], change["high"]],
+                "interval": change["interval"],
                 "tau": change["tau"],
-                "ts": change["ts"],
+                "ts": change["told_ns"] / 1e9 if "told_ns" in change else change["ts"],
             }
     return list(found.values())
 

@@ -1,33 +1,32 @@
 """The path of a pair: analyzers, votes, evidence, capture; and the closing of ticks.
 
 Nothing here knows a clock or a socket: the controller calls `take` for each batch an observer published and
-`advance` now and then, waits until they are `secured`, and hands the changes on. A pair is acknowledged once
-its scores are in the journal, so a batch that comes again after a crash finds its pairs counted.
+`advance` now and then, waits until they are `secured`, hands the changes on and then lets the journal be
+`compacted`. A pair is acknowledged once its scores are in the journal, so a batch that comes again after a crash
+finds its pairs counted.
 """
 
 import asyncio
 import json
 import logging
-import struct
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from understudy.drift.engine import Drift
 from understudy.drift.verdict import Change
-from understudy.drift.vote import NO_CONTROL, Resolution, ballot
+from understudy.drift.vote import NO_CONTROL, Resolution
 from understudy.errors import traced
 from understudy.pair import Pair
+from understudy.pipeline.evidence import Evidence, Switch, pack
 from understudy.pipeline.journal import Entry, Journal, Kind
 from understudy.pipeline.ledger import Books
 from understudy.score import Score
-from understudy.service.convert import pair_from_proto, pair_to_proto, score_from_proto, score_to_proto
-from understudy.v1 import analysis_pb2, pairs_pb2, values_pb2
+from understudy.service.convert import pair_from_proto
+from understudy.v1 import pairs_pb2, values_pb2
+from understudy.votes.record import PART_ROWS, Record
 
 log = logging.getLogger(__name__)
-
-REMEMBERED = 65_536
-"""Pair ids kept to recognise one that is published again."""
 
 COMPACT_TICKS = 60
 """Ticks between snapshots."""
@@ -63,6 +62,7 @@ class Pipeline:
         prefix_safe: frozenset[str] = frozenset(),
         grace_s: float = 300.0,
         keep: Keep | None = None,
+        record: Record | None = None,
     ) -> None:
         """Restore the evidence from the journal.
 
@@ -73,19 +73,15 @@ class Pipeline:
             prefix_safe: metrics that may be scored on replies the client cut short.
             grace_s: a tick is closed at the latest this long after its end (the longest leg deadline).
             keep: the capture.
+            record: where votes are kept; None = nowhere.
         """
         self._scorer = scorer
-        self.drift = drift
-        self._journal = journal
-        self._prefix_safe = prefix_safe
         self._grace_ns = int(grace_s * 1e9)
         self._keep = keep
         self._tick_ns = int(drift.tick_s * 1e9)
         self._pending: Counter[int] = Counter()
-        self._counted: OrderedDict[str, None] = OrderedDict()
         self._scoring: dict[str, asyncio.Future[None]] = {}
         self._missing: Counter[str] = Counter()
-        self._open: list[tuple[int, Entry]] = []
         self._since_compact = 0
         self._ahead_ns = 0
         self._refused = False
@@ -95,13 +91,28 @@ class Pipeline:
         self.unscored: Counter[str] = Counter()
         self.scores: Counter[tuple[str, str, str]] = Counter()
         """(analyzer, metric, scored | unscored) -> scores taken since the start."""
-        self.closed = -1
-        self.restored: list[Change] = []
-        snapshot, entries = journal.start()
-        if snapshot is not None:
-            self.restored += drift.restore(snapshot)
-        for entry in entries:
-            self.restored += self._reread(entry)
+        self.evidence = Evidence(drift, journal, prefix_safe=prefix_safe, record=record)
+        self.unscored.update(self.evidence.left_out)
+
+    @property
+    def drift(self) -> Drift:
+        """The engine."""
+        return self.evidence.drift
+
+    @property
+    def closed(self) -> int:
+        """The last tick that was closed; -1 = none."""
+        return self.evidence.closed
+
+    @property
+    def restored(self) -> list[Change]:
+        """Changes that the journal brought back, in order."""
+        return self.evidence.restored
+
+    @property
+    def switched(self) -> Switch | None:
+        """What the tolerances and analyzers were before this start, if they were others."""
+        return self.evidence.switched
 
     # -- pairs in ------------------------------------------------------------------------------------------
 
@@ -112,7 +123,7 @@ class Pipeline:
                 # What it missed before we first heard of it was counted by our predecessor, or never.
                 self._missing.update(_missing(batch.ledger.shed, batch.ledger.lost))
         for pair in batch.pairs:
-            if pair.request.id not in self._counted and pair.request.id not in self._scoring:
+            if pair.request.id not in self.evidence.known and pair.request.id not in self._scoring:
                 if self._ahead_ns:
                     pair.admitted_ns = min(pair.admitted_ns, now_ns) + self._ahead_ns
                     pair.tick = pair.admitted_ns // self._tick_ns
@@ -128,15 +139,15 @@ class Pipeline:
         try:
             scores = await waiting
             pair = pair_from_proto(message)
-            entry = Entry(Kind.SCORED, _pack(pair, scores))
+            entry = Entry(Kind.SCORED, pack(pair, scores))
             await self._journaled(entry)
-            self._vote(pair, scores, entry)
+            self.evidence.vote(pair, scores, entry)
             self._tell(scores)
             if self._keep is not None:
                 self._keep(pair, scores)
         except Exception as error:  # a defect of ours or of a peer: sent again, it would only fail again
             log.error("pair %s could not be counted: %s", id_, traced(error))
-            self._remember(id_)
+            self.evidence.remember(id_)
             self.unscored[f"pipeline: {type(error).__name__}"] += 1
         finally:
             del self._scoring[id_]
@@ -147,7 +158,7 @@ class Pipeline:
         """Append, waiting as long as the disk refuses: observers keep what is not acknowledged."""
         while True:
             try:
-                self._journal.append(entry)
+                self.evidence.journal.append(entry)
             except OSError as error:
                 if not self._refused:
                     log.error("the evidence cannot be written (%s): pairs wait: make room", error.strerror)
@@ -168,11 +179,11 @@ class Pipeline:
 
     def announce(self, marker: str) -> None:
         """Tell the engine of an announced change, from the next tick on; told before, it changes nothing."""
-        self._append(Entry(Kind.ANNOUNCED, marker.encode()))
+        self.evidence.append(Entry(Kind.ANNOUNCED, marker.encode()))
 
     def declare(self, lane: str, slices: Sequence[str], metrics: Sequence[str]) -> None:
         """Name cells before their first vote, so that this vote counts."""
-        self._append(Entry(Kind.DECLARED, json.dumps([lane, list(slices), list(metrics)]).encode()))
+        self.evidence.append(Entry(Kind.DECLARED, json.dumps([lane, list(slices), list(metrics)]).encode()))
 
     def due(self, now_ns: int) -> int:
         """Return the last tick that may be closed: resolved by the watermark and scored, or out of grace."""
@@ -197,7 +208,7 @@ class Pipeline:
         if tick <= self.closed:
             return []
         self._account(tick)
-        changes = self._append(Entry(Kind.CLOSED, b"%d" % tick))
+        changes = self.evidence.append(Entry(Kind.CLOSED, b"%d" % tick))
         self._since_compact += 1
         self._unsafe = True
         for done in [t for t, count in self._pending.items() if not count]:
@@ -205,20 +216,34 @@ class Pipeline:
         return changes
 
     async def secured(self) -> None:
-        """Wait until the disk has what was closed; pairs of open ticks are taken meanwhile.
-
-        The wait is a thread's. A snapshot is written by the caller's: what comes in while it is written would
-        belong to both generations.
-        """
+        """Wait until the disk has what was closed; pairs of open ticks are taken meanwhile."""
         if not self._unsafe:
             return
         try:
-            await asyncio.to_thread(self._journal.syncing())
+            await asyncio.to_thread(self.evidence.journal.syncing())
             self._unsafe = False
-            if self._since_compact >= COMPACT_TICKS:
-                self._compact()
         except OSError as error:  # the changes stand all the same; the next call tries again
             log.error("the evidence is not safe on the disk: %s", error)
+
+    async def compacted(self) -> None:
+        """Begin a generation of the journal once enough ticks were closed; the votes in it are kept before it goes.
+
+        To be called when what `advance` returned has been written down: nothing brings it back afterwards. Votes
+        are written by a thread, a snapshot by the caller's: what comes in meanwhile would belong to both generations.
+        """
+        due = self._since_compact >= COMPACT_TICKS and not self._unsafe
+        record = self.evidence.record
+        if record is not None and (due or record.rows >= PART_ROWS):
+            await asyncio.to_thread(record.writing())
+        if due:
+            self._compact()
+
+    def _compact(self) -> None:
+        try:
+            self.evidence.compact()
+            self._since_compact = 0
+        except OSError as error:
+            log.error("no snapshot of the evidence (%s): the log before it goes on", error)
 
     def _steady(self, now_ns: int) -> None:
         """A wall clock that went back must not stop the evidence: time goes on from the last closed tick."""
@@ -236,47 +261,8 @@ class Pipeline:
         totals = self.books.totals()
         told = _missing(totals.shed, totals.lost)
         for outcome, count in sorted((told - self._missing).items()):
-            self._append(Entry(Kind.MISSING, f"{tick} {outcome} {count}".encode()))
+            self.evidence.append(Entry(Kind.MISSING, f"{tick} {outcome} {count}".encode()))
             self._missing[outcome] += count
-
-    # -- the engine, live and from the journal -------------------------------------------------------------
-
-    def _append(self, entry: Entry) -> list[Change]:
-        self._journal.append(entry)
-        return self._give(entry)
-
-    def _give(self, entry: Entry) -> list[Change]:
-        """Give the engine one entry: the same call live and when the journal is read again."""
-        if entry.kind is Kind.SCORED:
-            self._vote(*_unpack(entry.payload), entry)
-        elif entry.kind is Kind.ANNOUNCED:
-            self.drift.announce(entry.payload.decode())
-        elif entry.kind is Kind.DECLARED:
-            self.drift.declare(*json.loads(entry.payload))
-        elif entry.kind is Kind.MISSING:
-            tick, outcome, count = entry.payload.decode().split()
-            self._miss(int(tick), outcome, int(count))
-        else:
-            self.closed = int(entry.payload)
-            self._open = [(tick, kept) for tick, kept in self._open if tick > self.closed]
-            return self.drift.close(self.closed)
-        return []
-
-    def _reread(self, entry: Entry) -> list[Change]:
-        """Give an entry of the journal again; one that cannot be taken is counted, or no start would succeed."""
-        try:
-            return self._give(entry)
-        except Exception as error:
-            reason = f"journal: {type(error).__name__}"
-            if reason not in self.unscored:
-                log.error("an entry (%s) of the evidence is left out: %s", entry.kind.name, traced(error))
-            self.unscored[reason] += 1
-            return []
-
-    def _vote(self, pair: Pair, scores: Sequence[Score], entry: Entry) -> None:
-        self.drift.add(ballot(pair, scores, self.drift.tolerances, prefix_safe=self._prefix_safe))
-        self._remember(pair.id)
-        self._open.append((self.drift.tick_of(pair.admitted_ns / 1e9), entry))
 
     def _tell(self, scores: Sequence[Score]) -> None:
         for score in scores:
@@ -285,31 +271,14 @@ class Pipeline:
             if missing or score.values:
                 self.scores[score.analyzer, score.metric, "unscored" if missing else "scored"] += 1
 
-    def _remember(self, id_: str) -> None:
-        self._counted[id_] = None
-        if len(self._counted) > REMEMBERED:
-            self._counted.popitem(last=False)
-
-    def _compact(self) -> None:
-        """Begin a generation; a snapshot knows closed ticks only, so the open ones' entries go along."""
-        closed = [Entry(Kind.CLOSED, b"%d" % self.closed)] if self.closed >= 0 else []
-        self._journal.compact(self.drift.snapshot(), [*closed, *(entry for _, entry in self._open)])
-        self._since_compact = 0
-
-    def _miss(self, tick: int, outcome: str, count: int) -> None:
-        """Rows for missing pairs of which nothing but their number is known: they count in slice `all`."""
-        for lane in sorted(self.drift.lanes):
-            self.drift.miss(lane, tick, Resolution(outcome), count)
-
     def close(self) -> None:
         """Snapshot and release the journal; pairs still being scored are left to be published again."""
         for job in list(self._scoring.values()):
             job.cancel()
-        try:
-            self._compact()
-        except OSError as error:
-            log.error("no snapshot at the end (%s): the log before it is read at the next start", error)
-        self._journal.close()
+        if self.evidence.record is not None:
+            self.evidence.record.writing(whole=True)()
+        self._compact()
+        self.evidence.journal.close()
 
 
 async def _all(jobs: Sequence[asyncio.Future[None]]) -> None:
@@ -319,35 +288,3 @@ async def _all(jobs: Sequence[asyncio.Future[None]]) -> None:
 
 def _missing(shed: Mapping[str, int], lost: Mapping[str, int]) -> Counter[str]:
     return Counter({Resolution.SHED.value: sum(shed.values()), Resolution.LOST.value: sum(lost.values())})
-
-
-_SIZE = struct.Struct("!I")
-
-
-def _pack(pair: Pair, scores: Sequence[Score]) -> bytes:
-    """A pair and its scores as votes need them: no text leaves the capture's rules by this door."""
-    message = pair_to_proto(pair)
-    message.request.text = ""
-    message.request.raw = b""
-    message.request.ClearField("conversation")  # votes go by the cluster, which is a hash
-    message.request.metadata.clear()
-    del message.request.token_ids[:], message.request.sampling.stop[:]
-    for output in (message.baseline, message.candidate, message.control):
-        output.text = "." if output.text else ""
-        output.error = "." if output.error else ""
-        del output.token_ids[:], output.logprobs[:], output.chunks_ns[:]
-    if pair.control is None:
-        message.ClearField("control")
-    told = analysis_pb2.PairScores(pair_id=pair.id, scores=map(score_to_proto, scores))
-    for score in told.scores:
-        score.explanation = ""
-        del score.spans[:]
-    head = message.SerializeToString()
-    return _SIZE.pack(len(head)) + head + told.SerializeToString()
-
-
-def _unpack(payload: bytes) -> tuple[Pair, list[Score]]:
-    (size,) = _SIZE.unpack_from(payload)
-    pair = pair_from_proto(values_pb2.Pair.FromString(payload[_SIZE.size : _SIZE.size + size]))
-    told = analysis_pb2.PairScores.FromString(payload[_SIZE.size + size :])
-    return pair, [score_from_proto(score) for score in told.scores]

@@ -35,13 +35,15 @@ class Kind(IntEnum):
     """What an entry holds."""
 
     SCORED = 1
-    """A pair without its texts, and its scores: understudy.v1 PairScores behind a Pair, see pipeline.core."""
+    """A pair without its texts, and its scores: understudy.v1 PairScores behind a Pair, see pipeline.evidence."""
     CLOSED = 2
     """The number of a tick that was closed, as decimal text."""
     ANNOUNCED = 3
     """The name of an announced change."""
     DECLARED = 5
     """Cells named before their first vote: JSON [lane, [slices], [metrics]]."""
+    RULES = 6
+    """What evidence is measured by from here on, as JSON: the tolerances and the analyzers, see pipeline.evidence."""
     MISSING = 4
     """Pairs that were shed or lost: `tick outcome count` as text."""
 

@@ -1,0 +1,400 @@
+"""Live = offline: the votes a live run kept, judged by `understudy drift`, give its verdicts byte for byte.
+
+Also when the process was killed at any moment, with what it had kept and told so far on the disk.
+"""
+
+import errno
+import json
+import random
+import stat
+from collections.abc import Awaitable
+from pathlib import Path
+
+import polars as pl
+import pytest
+from understudy.app.chronicle import Chronicle
+from understudy.app.troubles import Troubles
+from understudy.drift.engine import Drift
+from understudy.drift.tolerance import Tolerances
+from understudy.drift.verdict import lane_key
+from understudy.errors import DataError
+from understudy.pair import Lane
+from understudy.pipeline import core
+from understudy.pipeline.core import Pipeline
+from understudy.pipeline.journal import Journal
+from understudy.score import Score, Sense
+from understudy.service.convert import pair_from_proto, pair_to_proto
+from understudy.testing import LANE, a_pair
+from understudy.v1 import pairs_pb2, values_pb2
+from understudy.votes import record as recording
+from understudy.votes.command import run
+from understudy.votes.part import head_of
+from understudy.votes.record import Record
+from understudy.votes.run import judge
+
+TICK_NS = 10_000_000_000
+LIMITS = {"ttl_s": 60.0, "metrics": {"shouting": {"tau": 0.02}}}
+NAMES = ["failure", "unscored", "shouting"]
+
+
+class Upper:
+    """Scores shouting at once; a reply of '?' it cannot score."""
+
+    def submit(self, pair: values_pb2.Pair) -> Awaitable[list[Score]]:
+        return self._score(pair)
+
+    async def _score(self, message: values_pb2.Pair) -> list[Score]:
+        pair = pair_from_proto(message)
+        values = {one.leg: float(one.text.isupper()) for one in pair.legs() if one.text != "?"}
+        unscored = {one.leg: "puzzled" for one in pair.legs() if one.text == "?"}
+        return [Score("shouting", Sense.BAD, values, unscored)]
+
+
+def a_batch(tick: int, count: int = 20, bad: int = 0, *, shed: int = 0, lost: int = 0) -> pairs_pb2.PairBatch:
+    """Pairs of one tick: every fifth of `task=math`, some with a control; the first `bad` of them are broken."""
+    pairs = []
+    for n in range(count):
+        task = "math" if n % 5 == 0 else "chat"
+        candidate = "LOUD" if n < bad else "?" if (tick + n) % 211 == 0 else "calm"
+        pair = a_pair(
+            f"prompt {tick} {n}",
+            "calm",
+            candidate,
+            "calm" if n % 4 == 0 else None,
+            categories={"task": task},
+            tick=tick,
+            admitted_ns=tick * TICK_NS + 7_000_000 * n,
+        )
+        pairs.append(pair_to_proto(pair))
+    ledger = pairs_pb2.Ledger(boot="b", eligible=1, paired=1, watermark_ns=(tick + 1) * TICK_NS)
+    ledger.shed["rate"], ledger.lost["lease"] = shed, lost
+    return pairs_pb2.PairBatch(sequence=tick, pairs=pairs, ledger=ledger)
+
+
+class Live:
+    """A controller's evidence and its files, started and killed as a test likes."""
+
+    def __init__(self, directory: Path, *, keep: bool = True) -> None:
+        self.directory = directory
+        directory.mkdir(exist_ok=True)
+        self.keep = keep
+        self.limits: dict[str, object] = dict(LIMITS)
+        self.start()
+
+    def start(self) -> None:
+        tolerances = Tolerances.from_dict(self.limits)
+        self.pipeline = Pipeline(
+            Upper(),
+            Drift(tolerances, analyzers="shouting 1"),
+            Journal(self.directory / "evidence"),
+            record=Record(self.directory / "votes") if self.keep else None,
+        )
+        self.chronicle = Chronicle(self.directory, Troubles(), tolerances.tick_s)
+        self.chronicle.restored(self.pipeline.restored)
+        self.declare(LANE)
+
+    def declare(self, lane: Lane) -> None:
+        """As the controller does at its start and when an engine is another."""
+        new = lane_key(lane) not in self.pipeline.drift.lanes
+        for one in (lane, Lane(lane.baseline, lane.baseline)):
+            self.pipeline.declare(lane_key(one), ["all", "task=math"], NAMES)
+        if new:
+            self.pipeline.announce(f"lane {lane}")
+
+    async def step(self, batch: pairs_pb2.PairBatch, *, until: str = "") -> None:
+        """One step of the controller, or the part of it before it is killed."""
+        await self.pipeline.take(batch, 0)
+        if until == "taken":
+            return
+        changes = self.pipeline.advance(batch.ledger.watermark_ns)
+        if until == "closed":
+            return
+        await self.pipeline.secured()
+        for change in changes:
+            self.chronicle.record(change)
+        if until == "told":
+            return
+        await self.pipeline.compacted()
+
+    def kill(self) -> None:
+        """Nothing is written any more: what the process knew is gone."""
+        self.pipeline.evidence.journal.close()
+        self.chronicle.close()
+
+    def stop(self) -> bytes:
+        """End in order; return the verdicts."""
+        self.pipeline.close()
+        self.chronicle.close()
+        return (self.directory / "verdicts.jsonl").read_bytes()
+
+    def offline(self) -> bytes:
+        out = self.directory / "offline"
+        assert run([self.directory / "votes"], out, quiet=True) == 0
+        return (out / "verdicts.jsonl").read_bytes()
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Snapshots and parts come often enough to matter in a short run."""
+    monkeypatch.setattr(core, "COMPACT_TICKS", 4)
+    monkeypatch.setattr(core, "PART_ROWS", 700)
+
+
+async def a_life(live: Live, *, killed: dict[int, str] | None = None) -> None:
+    """A clean past, a silence that outlasts certificates, a regression; pairs late, shed and lost; other engines."""
+    shed = lost = 0
+    ticks = [*range(1000, 1030), *range(1042, 1062)]
+    for tick in ticks:
+        shed += 3 * (tick % 7 == 0)
+        lost += tick % 11 == 0
+        batch = a_batch(tick, 24, bad=0 if tick < 1047 else 4, shed=shed, lost=lost)
+        if tick == 1020:
+            live.pipeline.announce("a cable was pulled")
+        if tick == 1025:
+            live.declare(Lane(LANE.baseline, "d" * 64))
+        moment = (killed or {}).get(tick)
+        await live.step(batch, until=moment or "")
+        if moment is not None:
+            live.kill()
+            live.start()
+            if moment == "taken":
+                await live.step(batch)
+        if tick % 9 == 0:  # far too late: its tick is closed
+            await live.step(a_batch(tick - 3, 30, bad=30, shed=shed, lost=lost))
+
+
+def reasons(told: bytes) -> set[str]:
+    return {json.loads(line)["reason"] for line in told.splitlines()}
+
+
+async def test_the_votes_of_a_live_run_give_its_verdicts_byte_for_byte(tmp_path: Path) -> None:
+    live = Live(tmp_path)
+    await a_life(live)
+    told = live.stop()
+    assert reasons(told) >= {"certified", "certificate_expired", "tolerance_exceeded"}
+    assert live.offline() == told
+
+
+@pytest.mark.parametrize("moment", ["taken", "closed", "told", "compacted"])
+@pytest.mark.parametrize("ticks", [(1003, 1004, 1005, 1006), (1001, 1026, 1043, 1050, 1058)])
+async def test_a_process_killed_at_any_moment_changes_no_byte(
+    tmp_path: Path, moment: str, ticks: tuple[int, ...]
+) -> None:
+    straight = Live(tmp_path / "straight")
+    await a_life(straight)
+    expected = straight.stop()
+    live = Live(tmp_path / "killed")
+    await a_life(live, killed=dict.fromkeys(ticks, moment))
+    told = live.stop()
+    assert live.offline() == told
+    if moment != "taken":  # then a pair's coverage is the observers' second word
+        assert told == expected
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_whatever_happens_in_whatever_order_the_bytes_are_the_same(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    live = Live(tmp_path)
+    tick, shed, lost = 1000, 0, 0
+    for _ in range(35):
+        tick += chance.choice([1, 1, 1, 1, 2, 8])
+        shed, lost = shed + chance.choice([0, 0, 5]), lost + chance.choice([0, 0, 1])
+        if chance.random() < 0.15:
+            live.pipeline.announce(f"marker {chance.randrange(6)}")
+        if chance.random() < 0.15:
+            live.declare(Lane(LANE.baseline, chance.choice("defghijklmnopq") * 64))
+        if chance.random() < 0.1:
+            cells = ["all", f"x={chance.randrange(9)}"], chance.sample([*NAMES, "other", "more"], 3)
+            live.pipeline.declare(lane_key(LANE), *cells)
+        batch = a_batch(tick, chance.choice([0, 5, 24]), chance.choice([0, 0, 0, 3, 8]), shed=shed, lost=lost)
+        moment = chance.choice(["", "", "", "taken", "closed", "told", "compacted"])
+        await live.step(batch, until=moment)
+        if moment:
+            live.kill()
+            if chance.random() < 0.25:
+                live.limits["metrics"] = {"shouting": {"tau": chance.choice([0.02, 0.03, 0.05])}}
+            live.start()
+    told = live.stop()
+    assert live.offline() == told
+
+
+async def test_a_run_that_is_never_stopped_in_order_is_complete_once_it_starts_again(tmp_path: Path) -> None:
+    live = Live(tmp_path)
+    await a_life(live)
+    live.kill()
+    live.start()
+    told = live.stop()
+    assert live.offline() == told
+
+
+async def test_other_tolerances_close_the_lanes_and_what_was_judged_before_stays(tmp_path: Path) -> None:
+    live = Live(tmp_path)
+    for tick in range(1000, 1022):
+        await live.step(a_batch(tick, 24))
+    live.pipeline.announce("told just before")
+    live.kill()  # with ticks since the last snapshot, which are not judged again by other tolerances
+    before = (tmp_path / "verdicts.jsonl").read_bytes()
+    old = live.pipeline.drift.tolerances.hash()
+    live.limits["metrics"] = {"shouting": {"tau": 0.05}}
+    live.start()
+    new = live.pipeline.drift.tolerances.hash()
+    assert live.pipeline.switched is not None
+    assert live.pipeline.switched.tolerances == (old, new)
+    for tick in range(1022, 1040):
+        await live.step(a_batch(tick, 24, bad=6))
+        if tick == 1024:
+            live.kill()
+            live.start()
+    told = live.stop()
+    assert told.startswith(before)
+    closed = [one for one in map(json.loads, told.splitlines()) if one["reason"] == "lane_closed"]
+    assert closed and {one["tick"] for one in closed} == {1021}
+    hashes = [one["tolerances"] for one in map(json.loads, told.splitlines())]
+    assert hashes == sorted(hashes, key=(old, new).index) and set(hashes) == {old, new}
+    assert live.offline() == told
+    assert (
+        run([tmp_path / "votes"], tmp_path / "again", tolerances=None, budget={"page": 0.1}, quiet=True) == 0
+    )
+
+
+async def test_evidence_begun_anew_beside_kept_votes_is_judged_anew(tmp_path: Path) -> None:
+    live = Live(tmp_path)
+    for tick in range(1000, 1022):
+        await live.step(a_batch(tick, 24))
+    live.stop()
+    (tmp_path / "evidence").rename(tmp_path / "moved away")
+    live.start()
+    for tick in range(1022, 1044):
+        await live.step(a_batch(tick, 24))
+    told = live.stop()
+    assert live.offline() == told and told.count(b'"certified"') >= 4
+
+
+async def test_parts_are_for_the_owner_alone_and_say_what_they_are(tmp_path: Path) -> None:
+    live = Live(tmp_path)
+    await a_life(live)
+    live.stop()
+    parts = sorted((tmp_path / "votes").iterdir())
+    assert len(parts) > 3 and stat.S_IMODE((tmp_path / "votes").stat().st_mode) == 0o700
+    assert {stat.S_IMODE(part.stat().st_mode) for part in parts} == {0o600}
+    heads = [head for head in map(head_of, parts) if head is not None]
+    assert [head.number for head in heads] == list(range(1, len(parts) + 1))
+    assert [head.after for head in heads] == [-1, *(head.closed for head in heads[:-1])]
+    assert heads[-1].closed == 1061 and heads[0].tolerances == Tolerances.from_dict(LIMITS)
+    assert {head.analyzers for head in heads} == {"shouting 1"}
+    rows = pl.read_parquet(tmp_path / "votes" / "*.parquet")
+    assert rows.filter(outcome="declared", marker="a cable was pulled").height == 1
+    assert rows.filter(outcome="shed")["metric"].unique().to_list() == ["*"]
+    assert rows.filter(outcome="lost").height > 0
+    assert not rows["cluster"].str.contains("prompt").any()
+
+
+async def test_without_the_key_nothing_is_kept(tmp_path: Path) -> None:
+    live = Live(tmp_path, keep=False)
+    await live.step(a_batch(1000))
+    live.stop()
+    assert not (tmp_path / "votes").exists()
+
+
+async def test_votes_kept_from_the_middle_of_a_life_are_told_to_be(tmp_path: Path) -> None:
+    live = Live(tmp_path, keep=False)
+    for tick in range(1000, 1010):
+        await live.step(a_batch(tick, 24))
+    live.stop()
+    live.keep = True
+    live.start()
+    await live.step(a_batch(1010, 24))
+    live.stop()
+    assert any("began before the votes that are here" in note for note in judge([tmp_path / "votes"]).notes)
+
+
+async def test_a_part_that_is_gone_is_told(tmp_path: Path) -> None:
+    live = Live(tmp_path)
+    await a_life(live)
+    live.stop()
+    parts = sorted((tmp_path / "votes").iterdir())
+    parts[2].unlink()
+    assert any("are not here" in note for note in judge([tmp_path / "votes"]).notes)
+    with pytest.raises(DataError, match="stands beside parts that a live run kept"):
+        (tmp_path / "other.csv").write_text("slice,metric,cluster,d\nall,m,c,0\n")
+        judge([tmp_path / "votes", tmp_path / "other.csv"])
+
+
+async def test_a_disk_that_refuses_votes_holds_up_no_evidence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuses(self: Record, job: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    live = Live(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Record, "_write", refuses)
+        for tick in range(1000, 1010):
+            await live.step(a_batch(tick, 24))
+        assert live.pipeline.closed == 1009
+    assert caplog.text.count("votes cannot be kept") == 1
+    for tick in range(1010, 1015):
+        await live.step(a_batch(tick, 24))
+    assert "votes are written again" in caplog.text
+    told = live.stop()
+    assert live.offline() == told, "they had waited"
+
+
+async def test_votes_that_waited_too_long_for_the_disk_are_a_gap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(self: Record, job: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(recording, "WAITING_ROWS", 1000)
+    live = Live(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Record, "_write", refuses)
+        for tick in range(1000, 1020):
+            await live.step(a_batch(tick, 24))
+    for tick in range(1020, 1030):
+        await live.step(a_batch(tick, 24))
+    live.stop()
+    assert any("not here" in note or "before the votes" in note for note in judge([tmp_path / "votes"]).notes)
+
+
+async def test_a_line_the_disk_refused_is_written_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from understudy.app import chronicle
+
+    def refuses(path: Path, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    live = Live(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(chronicle, "_append", refuses)
+        for tick in range(1000, 1022):
+            await live.step(a_batch(tick, 24))
+        assert (tmp_path / "verdicts.jsonl").read_bytes() == b""
+    for tick in range(1022, 1050):
+        await live.step(a_batch(tick, 24, bad=6))
+    told = live.stop()
+    assert b'"certified"' in told and live.offline() == told
+
+
+async def test_half_a_line_left_by_a_crash_is_cut_off_and_written_whole(tmp_path: Path) -> None:
+    live = Live(tmp_path)
+    path = tmp_path / "verdicts.jsonl"
+    for tick in range(1000, 1030):
+        await live.step(a_batch(tick, 24), until="told")
+        if path.stat().st_size:
+            break
+    live.kill()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-30])
+    live.start()
+    assert path.read_bytes() == whole
+    assert live.stop() == whole == live.offline()
+
+
+def test_other_marks_of_an_old_form_do_not_stop_a_start(tmp_path: Path) -> None:
+    (tmp_path / "verdicts.jsonl").write_text('{"was": "WITHIN", "state": "BREACH", "lane": {}}\n')
+    live = Live(tmp_path)
+    assert list(live.chronicle.changes) == []
+    live.stop()
