@@ -109,7 +109,7 @@ def test_every_command_the_pages_show_exists() -> None:
 
     known = {
         command.name or command.callback.__name__ for command in app.registered_commands if command.callback
-    }
+    } | {str(group.name) for group in app.registered_groups}
     shown = {
         word
         for page in PAGES

@@ -1,6 +1,7 @@
 """The commands: thin, each imports what it runs only when it runs.
 
-Exit codes: 0 done; 1 a target of --strict was missed; 3 wrong use or an error of ours; 130 interrupted.
+Exit codes: 0 done; 1 a target of --strict was missed, or two tolerances differ; 3 wrong use or an error of ours; 130
+interrupted.
 """
 
 import sys
@@ -263,6 +264,108 @@ def analyze(
     raise typer.Exit(
         run(pairs, out, settings=settings, tolerances=tolerances, as_json=as_json, strict=strict, quiet=quiet)
     )
+
+
+@app.command(rich_help_panel=COMPARING)
+def drift(
+    votes: Annotated[
+        list[Path],
+        typer.Argument(metavar="VOTES...", help="Votes as Parquet, CSV or JSON Lines: files or directories."),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Where verdicts and summary go.")] = Path("out/drift"),
+    tolerances: Annotated[
+        Path | None,
+        typer.Option(
+            "--tolerances", help="A tolerances.toml; default: those of the live run, or the shipped ones."
+        ),
+    ] = None,
+    tick_s: Annotated[
+        float | None, typer.Option("--tick-s", help="Seconds of a tick; default: as the tolerances say.")
+    ] = None,
+    warn: Annotated[
+        float | None, typer.Option("--budget-warn", help="False alarms a month (or a run) at tier warn.")
+    ] = None,
+    page: Annotated[float | None, typer.Option("--budget-page", help="The same at tier page.")] = None,
+    rollback: Annotated[
+        float | None, typer.Option("--budget-rollback", help="The same at tier rollback.")
+    ] = None,
+    as_run: Annotated[
+        bool, typer.Option("--run", help="All of it is one rollout; default where rows have no ts.")
+    ] = False,
+    slack_s: Annotated[
+        float, typer.Option("--slack-s", min=0, help="Seconds that a row may stand behind later ones.")
+    ] = 60.0,
+    analyzers: Annotated[
+        str | None, typer.Option("--analyzers", help="What scored, to be told in the summary.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 on a breach at the end.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Judge stored votes by the engine that runs live: every change of verdict, and a table."""
+    from understudy.votes.command import run
+
+    raise typer.Exit(
+        run(
+            votes,
+            out,
+            tolerances=tolerances,
+            tick_s=tick_s,
+            budget={"warn": warn, "page": page, "rollback": rollback},
+            as_run=as_run,
+            analyzers=analyzers,
+            slack_s=slack_s,
+            as_json=as_json,
+            strict=strict,
+            quiet=quiet,
+        )
+    )
+
+
+limits = typer.Typer(help="What a tolerances.toml says, and what a change of it means.", no_args_is_help=True)
+app.add_typer(limits, name="tolerances", rich_help_panel=COMPARING)
+
+
+@limits.command("check")
+def tolerances_check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The tolerances.toml.")],
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", help="Whose analyzers and categorizers give the names; default: the shipped ones."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what is wrong with a tolerances file and where: numbers, keys, names that nothing answers to."""
+    from understudy.app.tolerances import check
+
+    raise typer.Exit(check(file, config, as_json=as_json))
+
+
+@limits.command("show")
+def tolerances_show(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="A tolerances.toml; default: the shipped ones.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show every number that holds, why, and whether the file or the default says it."""
+    from understudy.app.tolerances import show
+
+    raise typer.Exit(show(file, as_json=as_json))
+
+
+@limits.command("diff")
+def tolerances_diff(
+    old: Annotated[Path, typer.Argument(metavar="A", help="A tolerances.toml, or `default`.")],
+    new: Annotated[Path, typer.Argument(metavar="B", help="Another, or `default`.")],
+    as_json: Json = False,
+) -> None:
+    """Say what changes from A to B and what it costs in votes; exit code 1 when they differ."""
+    from understudy.app.tolerances import diff
+
+    raise typer.Exit(diff(old, new, as_json=as_json))
 
 
 def main() -> None:

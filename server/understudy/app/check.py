@@ -10,7 +10,7 @@ from understudy import plugins, tls
 from understudy.app import roster
 from understudy.category import LOAD
 from understudy.codec.kserve import INFER, STREAM
-from understudy.config import Config, load
+from understudy.config import Analyzers, Categories, Config, load
 from understudy.drift.load import load as load_tolerances
 from understudy.drift.spelling import made, slices, strange
 from understudy.drift.tolerance import Tolerances
@@ -62,6 +62,19 @@ def named(config: Config) -> list[str]:
     return problems + _spelt(config)
 
 
+def vocabulary(analyzers: Analyzers, categories: Categories) -> tuple[set[str] | None, set[str]]:
+    """Names of metrics (None: not known before analyzers elsewhere run) and of categorizers that there are.
+
+    Raises:
+        PluginError: one of them cannot be loaded.
+    """
+    categorizers = {LOAD, *(cls().name for cls in _classes("categorizers", categories.names))}
+    loaded = [cls() for cls in _classes("analyzers", analyzers.names if analyzers.workers else ())]
+    # What analyzers elsewhere score is known once they run.
+    metrics = None if analyzers.addresses else made([m for one in loaded for m in one.metrics])
+    return metrics, categorizers
+
+
 def _spelt(config: Config) -> list[str]:
     """What is wrong with the tolerances, and names of slices and metrics that nothing answers to."""
     problems: list[str] = []
@@ -71,14 +84,9 @@ def _spelt(config: Config) -> list[str]:
     except UnderstudyError as error:
         problems.append(str(error))
     try:
-        categorizers = {LOAD, *(cls().name for cls in _classes("categorizers", config.categories.names))}
-        analyzers = [
-            cls() for cls in _classes("analyzers", config.analyzers.names if config.analyzers.workers else ())
-        ]
+        metrics, categorizers = vocabulary(config.analyzers, config.categories)
     except UnderstudyError:
         return problems  # told already, and what there is is not known
-    # What analyzers elsewhere score is known once they run.
-    metrics = None if config.analyzers.addresses else made([m for one in analyzers for m in one.metrics])
     return [
         *problems,
         *(f"{config.tolerances}: {line}" for line in strange(tolerances, metrics, categorizers)),
