@@ -1,5 +1,6 @@
 """`understudy check` reads what the config names, so that `serve` does not find out later."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,22 @@ def test_a_method_that_would_never_be_mirrored_is_warned_of(
         == 0
     )
     assert "ModelInferr is no inference call" in capsys.readouterr().out
+
+
+def test_a_rollback_that_asks_for_more_clusters_than_are_ever_counted_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "m.json").write_text("{}")
+    path = a_config(tmp_path, "m.json")
+    plain = re.sub(r"\[rollback\][^\[]*", "", path.read_text())
+    path.write_text(plain + "[rollback]\nclusters = 31\n")
+    assert run(path, as_json=False) == 3
+    assert "rollback.clusters = 31: distinct clusters are counted up to" in capsys.readouterr().out
+    path.write_text(plain + "[rollback]\nclusters = 31\nautomatic = false\n")
+    assert run(path, as_json=False) == 0
+    path.write_text(plain + "[rollback]\nclusters = 31\n")
+    (tmp_path / "tolerances.toml").write_text("minimum_clusters = 31\n")
+    assert run(path, as_json=False) == 0
 
 
 def test_a_name_that_nothing_answers_to_is_told_with_the_nearest_one_and_all_at_once(

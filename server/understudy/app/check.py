@@ -83,6 +83,12 @@ def _spelt(config: Config) -> list[str]:
         tolerances = load_tolerances(Path(config.tolerances)) if config.tolerances else tolerances
     except UnderstudyError as error:
         problems.append(str(error))
+    counted, asked = tolerances.minimum_clusters, config.rollback.clusters
+    if config.rollback.automatic and asked > counted:
+        problems.append(
+            f"rollback.clusters = {asked}: distinct clusters are counted up to the tolerances' minimum_clusters, "
+            f"{counted}, so no rollback would ever come; raise that or lower this"
+        )
     try:
         metrics, categorizers = vocabulary(config.analyzers, config.categories)
     except UnderstudyError:
