@@ -13,7 +13,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -38,10 +38,27 @@ WAITING_ROWS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
+class _Missing:
+    """Pairs of which only the number is known."""
+
+    lane: str
+    tick: int
+    outcome: str
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+
+_Rows = Sequence[Vote] | _Missing
+"""As they came: what columns cost is paid by the thread that writes them."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Job:
     """A part to be written."""
 
-    frames: "list[pl.DataFrame]"
+    held: list[_Rows]
     rows: int
     era: int
     new: bool
@@ -71,8 +88,8 @@ class Record:
         self.rows = 0
         """Rows of closed ticks that no part was begun for."""
         self._keep_days, self._max_bytes, self._clock = keep_days, max_bytes, clock
-        self._ready: list[pl.DataFrame] = []
-        self._open: dict[int, list[pl.DataFrame | Sequence[Vote]]] = {}
+        self._ready: list[_Rows] = []
+        self._open: dict[int, list[_Rows]] = {}
         self._gap: list[list[Vote]] = []
         self._queue: deque[_Job] = deque()
         self._lock = Lock()
@@ -134,23 +151,23 @@ class Record:
     def missing(self, lane: str, tick: int, outcome: str, count: int) -> None:
         """Pairs of which only the number is known, as `Drift.miss` takes them."""
         if count and tick > self._closed:
-            self._open.setdefault(tick, []).append(_missing(self._tick_s, lane, tick, outcome, count))
+            self._open.setdefault(tick, []).append(_Missing(lane, tick, outcome, count))
 
     def closed(self, tick: int) -> None:
         """Every tick up to this one is final."""
         ticks = sorted(number for number in self._open if number <= tick)
-        frames = []
+        final: list[_Rows] = []
         if self._gap:
             # Named between two ticks: given again before the second. Before any tick: before the first there is.
             at = self._closed + 1 if self._closed >= 0 else min([*ticks, tick])
-            frames += self._named(at) if at > self._after else []
+            final += self._named(at) if at > self._after else []
         for number in ticks:
             held = self._open.pop(number)
             if number > self._after:
-                frames += _frames(held)
+                final += held
         if not self._muted:
-            self._ready += frames
-            self.rows += sum(frame.height for frame in frames)
+            self._ready += final
+            self.rows += sum(map(len, final))
         self._gap = []
         self._closed = max(self._closed, tick)
 
@@ -180,22 +197,22 @@ class Record:
         if self._muted:
             self._ready, self.rows = [], 0
             return
-        frames = [*self._ready, *(self._named(self._closed + 1) if self._gap else [])]
-        if frames or self._unsaid():
-            self._enqueue(frames)
+        held = [*self._ready, *self._named(self._closed + 1)]
+        if held or self._unsaid():
+            self._enqueue(held)
         self._drain()
 
-    def _enqueue(self, frames: "list[pl.DataFrame]") -> None:
+    def _enqueue(self, held: list[_Rows]) -> None:
         assert self._era is not None
         era, new, tolerances, analyzers = self._era
-        rows = sum(frame.height for frame in frames)
-        job = _Job(frames, rows, era, new, self._after, self._closed, tolerances, analyzers)
+        job = _Job(held, sum(map(len, held)), era, new, self._after, self._closed, tolerances, analyzers)
         self._queue.append(job)
         self._ready, self.rows, self._said = [], 0, era
         self._after = max(self._after, self._closed)
 
-    def _named(self, tick: int) -> "list[pl.DataFrame]":
-        return [_frame([v for call in self._gap for v in call], tick * self._tick_s)]
+    def _named(self, tick: int) -> list[_Rows]:
+        """What was named and announced in the gap before a tick: rows at its beginning."""
+        return [[replace(row, ts=tick * self._tick_s) for row in call] for call in self._gap]
 
     def _drain(self) -> None:
         with self._lock:
@@ -215,7 +232,7 @@ class Record:
         import polars as pl
 
         head = Head(self._number + 1, job.era, job.new, job.after, job.closed, job.tolerances, job.analyzers)
-        rows = pl.concat(job.frames) if job.frames else pl.DataFrame(schema=schema())
+        rows = pl.concat(_frames(job))
         path = self.directory / f"votes-{head.number:08d}.parquet"
         scratch = self.directory / f".{path.stem}.tmp"
         handle = os.open(scratch, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -250,35 +267,42 @@ class Record:
             self._queue.clear()
 
 
-def _frames(held: "Sequence[pl.DataFrame | Sequence[Vote]]") -> "list[pl.DataFrame]":
+def _frames(job: _Job) -> "list[pl.DataFrame]":
+    """The rows as columns, in order."""
+    frames, votes = [], list[Vote]()
+    for rows in job.held:
+        if isinstance(rows, _Missing):
+            frames += [_frame(votes), _missing(rows, job.tolerances.tick_s)]
+            votes = []
+        else:
+            votes += rows
+    return [*frames, _frame(votes)]
+
+
+def _frame(votes: Sequence[Vote]) -> "pl.DataFrame":
     import polars as pl
 
-    votes = [vote for part in held if not isinstance(part, pl.DataFrame) for vote in part]
-    frames = [part for part in held if isinstance(part, pl.DataFrame)]
-    return [*frames, _frame(votes)] if votes else frames
-
-
-def _frame(votes: Sequence[Vote], ts: float | None = None) -> "pl.DataFrame":
-    import polars as pl
-
-    columns = {
-        name: [getattr(vote, name) for vote in votes] for name in COLUMNS if name not in ("ts", "d")
-    } | {
-        "ts": [vote.ts if ts is None else ts for vote in votes],
-        "d": [vote.d if CODES.get(vote.outcome) == CARRIES else None for vote in votes],
-    }
+    columns = {name: [getattr(vote, name) for vote in votes] for name in COLUMNS}
     columns["outcome"] = [str(vote.outcome) for vote in votes]
-    return pl.DataFrame({name: columns[name] for name in COLUMNS}, schema=schema())
+    columns["d"] = [vote.d if CODES.get(vote.outcome) == CARRIES else None for vote in votes]
+    return pl.DataFrame(columns, schema=schema())
 
 
-def _missing(tick_s: float, lane: str, tick: int, outcome: str, count: int) -> "pl.DataFrame":
+def _missing(rows: _Missing, tick_s: float) -> "pl.DataFrame":
     """A row for each: told again they are the same rows, as they are the same votes for the engine."""
     import polars as pl
 
-    ids = [f"{outcome}-{tick}-{number}" for number in range(count)]
-    values = {"ts": (tick + 0.5) * tick_s, "slice": ALL, "metric": EVERY, "lane": lane, "outcome": outcome}
-    columns = {name: [values.get(name, "")] * count for name in COLUMNS} | {"cluster": ids, "pair_id": ids}
-    return pl.DataFrame(columns | {"d": [None] * count}, schema=schema())
+    ids = [f"{rows.outcome}-{rows.tick}-{number}" for number in range(rows.count)]
+    same = {
+        "ts": (rows.tick + 0.5) * tick_s,
+        "slice": ALL,
+        "metric": EVERY,
+        "lane": rows.lane,
+        "outcome": rows.outcome,
+        "d": None,
+    }
+    columns = {name: [same.get(name, "")] * rows.count for name in COLUMNS}
+    return pl.DataFrame(columns | {"cluster": ids, "pair_id": ids}, schema=schema())
 
 
 def _newest(directory: Path) -> Head | None:
