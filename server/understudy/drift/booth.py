@@ -155,6 +155,8 @@ class Booth:
         """The last closed tick; votes for it or an earlier one are late."""
         self.newcomers: dict[Name, dict[int, set[int]]] = {}
         """Clusters per cell and partition, the minimum of each, to count distinct ones exactly up to it."""
+        self.settled: frozenset[Name] = frozenset()
+        """Cells that have the minimum, all owners taken together: theirs are not counted any more."""
         self._tick_s = tick_s
         self._partitions = partitions
         self._owned = None if owned is None else np.array(sorted(owned), dtype=np.uint64)
@@ -299,6 +301,7 @@ class Booth:
 
     def forget(self, lane: str) -> None:
         """Drop what is kept by cell of a closed lane."""
+        self.settled = frozenset(name for name in self.settled if name[0] != lane)
         self.newcomers = {name: members for name, members in self.newcomers.items() if name[0] != lane}
 
     def dump(self) -> dict[str, npt.NDArray[np.generic]]:
@@ -331,19 +334,26 @@ class Booth:
 
         By partition, because what one owner counts must not depend on what another one has seen.
         """
+        few = np.array([name not in self.settled for name in names], dtype=bool)
+        chosen = np.flatnonzero(few[ids])
+        ids, parts, clusters = ids[chosen], parts[chosen], clusters[chosen]
         places, where = np.unique(ids * self._partitions + parts, return_inverse=True)
         held: list[set[int]] = []
         for place in places.tolist():
             cell, part = divmod(place, self._partitions)
             held.append(self.newcomers.setdefault(names[cell], {}).setdefault(part, set()))
-        few = np.array([len(members) < self._minimum for members in held], dtype=bool)
         found = []
-        for position in np.flatnonzero(few[where]).tolist():
-            members, cluster = held[where[position]], int(clusters[position])
+        for position, (place, cluster) in enumerate(zip(where.tolist(), clusters.tolist(), strict=True)):
+            members = held[place]
             if len(members) < self._minimum and cluster not in members:
                 members.add(cluster)
                 found.append(position)
-        return np.array(found, dtype=np.int64)
+        return chosen[np.array(found, dtype=np.int64)]
+
+    def settle(self, names: Iterable[Name]) -> None:
+        """Say which cells have the minimum of clusters."""
+        self.settled = frozenset(names)
+        self.newcomers = {name: held for name, held in self.newcomers.items() if name not in self.settled}
 
 
 def dither(d: Floats, clusters: Hashes, ids: Ints, names: Sequence[Name], day: int) -> Ints:

@@ -158,6 +158,7 @@ class Drift:
         index, channel, number = tally.total()
         cells = self._count(self._cells, tally.names, index, channel, number)
         control = self._count(self._control, tally.names, index, channel, number)
+        self._settle_clusters()
         judge.check(self._control, control, self.thresholds)
         healthy = judge.healthy(self._cells, self._control)
         judge.compare(self._cells, cells, self.thresholds, self.tolerances, healthy=healthy)
@@ -247,6 +248,13 @@ class Drift:
             # Its votes so far were not counted, so neither are their clusters: they may come again.
             self._booth.newcomers.pop(name, None)
         return left
+
+    def _settle_clusters(self) -> None:
+        """Tell the booth which cells have their minimum of clusters: merged counts, so every owner is told alike."""
+        full = [f.cells["clusters"] >= self.tolerances.minimum_clusters for f in (self._cells, self._control)]
+        if sum(int(cells.sum()) for cells in full) != len(self._booth.settled):
+            families = zip((self._cells, self._control), full, strict=True)
+            self._booth.settle(f.names[i] for f, cells in families for i in np.flatnonzero(cells).tolist())
 
     def _bound_lanes(self) -> list[Change]:
         """Close the lanes silent longest beyond the limit."""
@@ -387,6 +395,7 @@ class Drift:
                 head[name], {k.partition(".")[2]: a for k, a in arrays.items() if k.startswith(name + ".")}
             )
         self._booth.load(arrays)
+        self._settle_clusters()
         changes: list[Change] = []
         if head["tolerances"] != self._hash or head["analyzers"] != self.analyzers:
             for lane in sorted(self._lanes):
