@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from threading import BoundedSemaphore
+from threading import BoundedSemaphore, Lock
 
 from understudy.capture.parquet import ParquetCapture, Settings, State
 from understudy.errors import traced
@@ -14,6 +14,8 @@ log = logging.getLogger(__name__)
 
 UNWRITTEN = 2048
 """Pairs that may wait for the disk; further ones are dropped there and counted."""
+UNWRITTEN_BYTES = 64 * 1024 * 1024
+"""What their texts and requests may weigh together: a pair may hold megabytes."""
 
 
 class Keeper:
@@ -23,6 +25,8 @@ class Keeper:
         self._capture = ParquetCapture(settings) if settings is not None else None
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="disk")
         self._room = BoundedSemaphore(UNWRITTEN)
+        self._weighing = Lock()
+        self._waiting_bytes = 0
         self._resting: Future[int] | None = None
         self._failed = 0
         self.dropped = 0
@@ -32,9 +36,11 @@ class Keeper:
         """Queue a pair for the disk; never waits."""
         if self._capture is None:
             return
-        if not self._room.acquire(blocking=False):
+        weight = _weight(pair)
+        if self._waiting_bytes + weight > UNWRITTEN_BYTES or not self._room.acquire(blocking=False):
             self.dropped += 1
             return
+        self._weigh(weight)
         self._disk.submit(self._write, self._capture, pair, scores)
 
     def rest(self) -> None:
@@ -75,4 +81,15 @@ class Keeper:
             self._failed += 1
             log.error("a pair was not captured: %s", traced(error))
         finally:
+            self._weigh(-_weight(pair))
             self._room.release()
+
+    def _weigh(self, change: int) -> None:
+        with self._weighing:  # counted in two threads
+            self._waiting_bytes += change
+
+
+def _weight(pair: Pair) -> int:
+    """What is large in a pair; characters for bytes, since most texts are ASCII."""
+    texts = (pair.request.text, *(output.text for output in pair.legs()))
+    return len(pair.request.raw) + sum(map(len, texts))
