@@ -3,21 +3,23 @@
 A booth owns some partitions (partition = hash(cluster) mod P). It sorts a tick's votes by admission, drops
 duplicates of a pair, lets every cluster vote once per cell and 24 h, rounds D to a dithered integer, and
 hands out one `Tally`. Tallies of replicas merge by the maximum, partitions by the sum: idempotent and
-commutative.
+commutative. What counts in two slices of a pair counts in their intersection too (`cross.py`).
 """
 
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
+from understudy.drift import cross
 from understudy.drift.bet import BINS, STEPS, Floats, Ints
 from understudy.drift.tolerance import OTHER
+from understudy.drift.verdict import same
 from understudy.drift.vote import ALL, EVERY, Resolution, Vote
 
 Hashes = npt.NDArray[np.uint64]
@@ -62,6 +64,9 @@ class Tally:
     """Shape (n, 4): index into names, partition, channel, count."""
     markers: tuple[tuple[str, str], ...] = ()
     """(lane, marker name) announced by this tick's rows."""
+    scouted: Ints = field(default_factory=lambda: np.zeros((0, 5), dtype=np.int64))
+    """Votes in intersections that are no cells, shape (n, 5): indices into names of both slices, in order, then
+    partition, bin, count."""
 
     def merge(self, other: "Tally") -> "Tally":
         """Both reports of the same tick: the maximum per partition, then what either alone has."""
@@ -69,18 +74,16 @@ class Tally:
             raise ValueError(f"tallies of ticks {self.tick} and {other.tick} do not merge")
         names = tuple(sorted({*self.names, *other.names}))
         where = {name: i for i, name in enumerate(names)}
-        parts = []
+        rows: list[Ints] = []
+        scouted: list[Ints] = []
         for tally in (self, other):
-            rows = tally.rows.copy()
-            if len(rows):
-                rows[:, 0] = np.array([where[name] for name in tally.names])[rows[:, 0]]
-            parts.append(rows)
-        rows = np.concatenate(parts)
-        rows = rows[np.lexsort((rows[:, 3], rows[:, 2], rows[:, 1], rows[:, 0]))]
-        if len(rows):
-            last = np.append((rows[1:, :3] != rows[:-1, :3]).any(axis=1), True)
-            rows = rows[last]
-        return Tally(self.tick, names, rows, tuple(sorted({*self.markers, *other.markers})))
+            moved = np.array([where[name] for name in tally.names], dtype=np.int64)
+            for table, indices, into in ((tally.rows, 1, rows), (tally.scouted, 2, scouted)):
+                made = table.copy()
+                made[:, :indices] = moved[table[:, :indices]]
+                into.append(made)
+        markers = tuple(sorted({*self.markers, *other.markers}))
+        return Tally(self.tick, names, _largest(rows), markers, _largest(scouted))
 
     def total(self) -> tuple[Ints, Ints, Ints]:
         """Sum over partitions: (name index, channel, count), sorted by name then channel."""
@@ -89,6 +92,45 @@ class Tally:
         counts = np.zeros(len(unique), dtype=np.int64)
         np.add.at(counts, inverse, self.rows[:, 3])
         return unique // CHANNELS, unique % CHANNELS, counts
+
+    def crossed(self) -> tuple[Ints, Ints, Ints, Ints]:
+        """Sum of `scouted` over partitions: (name index, name index, bin, count), sorted."""
+        span = max(1, len(self.names))
+        key = (self.scouted[:, 0] * span + self.scouted[:, 1]) * BINS + self.scouted[:, 3]
+        unique, inverse = np.unique(key, return_inverse=True)
+        counts = np.bincount(inverse, self.scouted[:, 4], len(unique)).astype(np.int64)
+        return unique // BINS // span, unique // BINS % span, unique % BINS, counts
+
+
+def _met(crossed: Iterable[Name], names: Collection[Name]) -> list[Name]:
+    """Of cells of intersections, and of rows about every cell of them, those both of whose slices have rows."""
+    wanted = {one for name in crossed for one in (name, (name[0], name[1], EVERY))}
+    return sorted(
+        name
+        for name in wanted
+        if all((name[0], side, name[2]) in names for side in cross.parts(name[1]) or ("",))
+    )
+
+
+def _used(tally: Tally) -> Tally:
+    """Without names that no row speaks of: both slices of an intersection may have rows, and no pair in common."""
+    used = np.unique(np.concatenate([tally.rows[:, 0], tally.scouted[:, :2].ravel()]))
+    if len(used) == len(tally.names):
+        return tally
+    moved = np.zeros(len(tally.names), dtype=np.int64)
+    moved[used] = np.arange(len(used))
+    rows, scouted = tally.rows.copy(), tally.scouted.copy()
+    rows[:, 0], scouted[:, :2] = moved[rows[:, 0]], moved[scouted[:, :2]]
+    return Tally(tally.tick, tuple(tally.names[i] for i in used.tolist()), rows, tally.markers, scouted)
+
+
+def _largest(tables: list[Ints]) -> Ints:
+    """The rows of all, sorted; of those that differ in nothing but their count, that with the largest."""
+    rows = np.concatenate(tables)
+    rows = rows[np.lexsort(rows.T[::-1])]
+    if len(rows):
+        rows = rows[np.append((rows[1:, :-1] != rows[:-1, :-1]).any(axis=1), True)]
+    return rows
 
 
 class Seen:
@@ -164,6 +206,7 @@ class Booth:
         self._run = run
         self._open: dict[int, _Open] = {}
         self._digests: dict[str, int] = {}
+        self._kinds: dict[Name, tuple[int, int]] = {}
 
     @property
     def open_ticks(self) -> list[int]:
@@ -251,8 +294,12 @@ class Booth:
         names = held.names if held is not None else ()
         return sorted(name for name in names if name not in known and name[2] != EVERY)
 
-    def close(self, tick: int, known: Collection[Name]) -> Tally:
-        """Count a tick and forget its rows; cells not in `known` go to the slice `other` of their lane."""
+    def close(self, tick: int, known: Collection[Name], crossed: Collection[Name] | None = None) -> Tally:
+        """Count a tick and forget its rows; cells not in `known` go to the slice `other` of their lane.
+
+        `crossed` are the cells there are of intersections: what counts in both slices counts in them, and votes in all
+        other intersections are `scouted`. None: intersections are not asked for.
+        """
         held = self._open.pop(tick, None)
         self.closed = tick if self.closed is None else max(self.closed, tick)
         if held is None:
@@ -260,7 +307,8 @@ class Booth:
         spelled = [
             name if name in known or name[2] == EVERY else (name[0], OTHER, name[2]) for name in held.names
         ]
-        names = tuple(sorted(set(spelled)))
+        met = _met(crossed or (), set(spelled))
+        names = tuple(sorted({*spelled, *met}))
         where = {name: i for i, name in enumerate(names)}
         local = np.array([where[name] for name in spelled], dtype=np.int64)
         moved = np.array([a != b for a, b in zip(spelled, held.names, strict=True)])
@@ -273,7 +321,8 @@ class Booth:
 
         # Within its partition: what one owner counts must not depend on what another one has seen.
         parts = (clusters % np.uint64(self._partitions)).astype(np.int64)
-        one = mix(cell, mix(pairs, parts.astype(np.uint64)))
+        whose = mix(pairs, parts.astype(np.uint64))
+        one = mix(cell, whose)
         first = np.sort(np.unique(one, return_index=True)[1])
         self.counters["duplicate"] += len(ts) - len(first)
         ids, codes, parts = ids[first], codes[first], parts[first]
@@ -293,11 +342,77 @@ class Booth:
         rows.append((ids[chosen] * span + parts[chosen]) * CHANNELS + bins)
         new = chosen[self._distinct(names, ids[chosen], parts[chosen], clusters[chosen])]
         rows.append((ids[new] * span + parts[new]) * CHANNELS + CLUSTERS)
+        scouted = np.zeros((0, 5), dtype=np.int64)
+        if crossed is not None:
+            voted = np.full(len(ids), -1, dtype=np.int64)
+            voted[chosen] = bins
+            counted = _Counted(names, ids, codes, parts, clusters, whose[first], one[first], voted)
+            more, scouted = self._cross(counted, met)
+            rows += more
 
         unique, counts = np.unique(np.concatenate(rows), return_counts=True)
         place, channel = np.divmod(unique, CHANNELS)
         table = np.stack([place // span, place % span, channel, counts], axis=1).astype(np.int64)
-        return Tally(tick, names, table, tuple(sorted(held.markers)))
+        return _used(Tally(tick, names, table, tuple(sorted(held.markers)), scouted))
+
+    def _cross(self, rows: "_Counted", met: Sequence[Name]) -> tuple[list[Ints], Ints]:
+        """What a tick's rows say of intersections: rows of the cells in `met`, and those of `Tally.scouted`.
+
+        A vote counts in an intersection when it counts in both slices. So a cluster that was heard there, as a cell or
+        by the scout, is not heard there again for a day: votes that made an intersection suspect do not judge it,
+        however long their conversation lasts.
+        """
+        span, names = self._partitions, rows.names
+        where = {name: i for i, name in enumerate(names)}
+        group, kind = self._kind(names)
+        left, right = cross.meetings(
+            mix(group[rows.ids], mix(rows.whose, rows.clusters)), kind[rows.ids], rows.ids
+        )
+        low, high = np.minimum(rows.ids[left], rows.ids[right]), np.maximum(rows.ids[left], rows.ids[right])
+        outcome = np.maximum(rows.codes[left], rows.codes[right])
+        bins = np.where(rows.voted[right] >= 0, rows.voted[left], -1)
+        free = bins >= 0
+        made: list[Ints] = []
+        for name in met:
+            one, other = (where[name[0], side, name[2]] for side in cross.parts(name[1]) or ())
+            at = np.flatnonzero((low == one) & (high == other))
+            free[at] = False
+            key = mix(np.full(len(at), digest("\n".join(name)), dtype=np.uint64), rows.whose[left[at]])
+            given = np.isin(key, rows.keys)  # a file that names the intersection itself is taken at its word
+            self.counters["duplicate"] += int(given.sum())
+            at = at[~given]
+            base = where[name] * span
+            made.append((base + rows.parts[left[at]]) * CHANNELS + SCORED + outcome[at])
+            at = at[bins[at] >= 0]
+            made.append((base + rows.parts[left[at]]) * CHANNELS + bins[at])
+            ids = np.full(len(at), where[name])
+            at = at[self._distinct(names, ids, rows.parts[left[at]], rows.clusters[left[at]])]
+            made.append((base + rows.parts[left[at]]) * CHANNELS + CLUSTERS)
+        place = (low[free] * len(names) + high[free]) * span + rows.parts[left[free]]
+        unique, counts = np.unique(place * BINS + bins[free], return_counts=True)
+        place, bin_ = np.divmod(unique, BINS)
+        pair, part = np.divmod(place, span)
+        first, second = np.divmod(pair, len(names))
+        return made, np.stack([first, second, part, bin_, counts], axis=1).astype(np.int64)
+
+    def _kind(self, names: Sequence[Name]) -> tuple[Hashes, Ints]:
+        """Per name a hash of what rows must share to meet, and one of whose slice it is (0: no one's)."""
+        memory = self._kinds
+        if len(memory) > 65_536:
+            memory.clear()
+        for name in names:
+            if name not in memory:
+                owner = "" if same(name[0]) else cross.categorizer(name[1])
+                memory[name] = digest(json.dumps(name[::2])), digest(owner) >> 1 if owner else 0
+        told = [memory[name] for name in names]
+        return np.array([g for g, _ in told], dtype=np.uint64), np.array([k for _, k in told], dtype=np.int64)
+
+    def renew(self, names: Iterable[Name]) -> None:
+        """These cells begin anew: whoever was heard in them before may be counted again."""
+        gone = frozenset(names)
+        self.settled -= gone
+        for name in gone:
+            self.newcomers.pop(name, None)
 
     def forget(self, lane: str) -> None:
         """Drop what is kept by cell of a closed lane."""
@@ -354,6 +469,24 @@ class Booth:
         """Say which cells have the minimum of clusters."""
         self.settled = frozenset(names)
         self.newcomers = {name: held for name, held in self.newcomers.items() if name not in self.settled}
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """A tick's rows without duplicates."""
+
+    names: tuple[Name, ...]
+    ids: Ints
+    """Index into names."""
+    codes: Ints
+    parts: Ints
+    clusters: Hashes
+    whose: Hashes
+    """Hash of pair and partition."""
+    keys: Hashes
+    """Hash of cell, pair and partition."""
+    voted: Ints
+    """Bin of those that are votes; -1: the others."""
 
 
 def dither(d: Floats, clusters: Hashes, ids: Ints, names: Sequence[Name], day: int) -> Ints:

@@ -18,12 +18,13 @@ import numpy as np
 from understudy.drift import judge, reading
 from understudy.drift.bet import BINS, Floats, Ints
 from understudy.drift.booth import SCORED, SHED, Booth, Hashes, Name, Tally
-from understudy.drift.family import Family
+from understudy.drift.family import Bools, Family
 from understudy.drift.judge import STATES, Thresholds
+from understudy.drift.search import Search
 from understudy.drift.snapshot import Array, pack, unpack
 from understudy.drift.spread import Spread
 from understudy.drift.tolerance import OTHER, Tier, Tolerances
-from understudy.drift.verdict import Change, EvidenceStalled, State, Verdict, Why, lane_of
+from understudy.drift.verdict import Change, EvidenceStalled, State, Verdict, Why, lane_of, same
 from understudy.drift.vote import EVERY, Resolution, Vote
 from understudy.errors import DataError
 
@@ -66,6 +67,7 @@ class Drift:
         self._cells = judge.comparison(tolerances)
         self._control = judge.instrument(tolerances)
         self._spread = Spread(self.thresholds.spread)
+        self._search = Search(tolerances.discovery)
         self._first: int | None = None
         self._tick = -NEVER
         self._month = 0
@@ -89,7 +91,7 @@ class Drift:
     @property
     def lanes(self) -> list[str]:
         """Keys of the live lanes, instrument checks left out."""
-        return [lane for lane in sorted(self._lanes) if not _same(lane)]
+        return [lane for lane in sorted(self._lanes) if not same(lane)]
 
     def tick_of(self, ts: float) -> int:
         """The tick of an admission time."""
@@ -138,8 +140,9 @@ class Drift:
         known = self._cells.index.keys() | self._control.index.keys()
         # Every owner knows whether there is room; for which of a tick's new cells, only `fold`, which sees them all.
         room = len(self._cells) < self.tolerances.maximum_cells
-        new = {name for name in self._booth.newest(tick, known) if room or _same(name[0])}
-        return self._booth.close(tick, known | new)
+        new = {name for name in self._booth.newest(tick, known) if room or same(name[0])}
+        crossed = self._cells.crossed if self._search.on else None
+        return self._booth.close(tick, known | new, crossed)
 
     # -- evidence ------------------------------------------------------------------------------------------
 
@@ -156,8 +159,12 @@ class Drift:
         self._sow(tick, tally.markers)
         self._tick = tick
         index, channel, number = tally.total()
-        cells = self._count(self._cells, tally.names, index, channel, number)
-        control = self._count(self._control, tally.names, index, channel, number)
+        where = self._cells.where(tally.names)
+        if self._search.on:
+            self._search.take(self._cells, tally, where, (index, channel, number))
+        cells = self._count(self._cells, tally.names, where, index, channel, number)
+        where = self._control.where(tally.names)
+        control = self._count(self._control, tally.names, where, index, channel, number)
         self._settle_clusters()
         judge.check(self._control, control, self.thresholds)
         healthy = judge.healthy(self._cells, self._control)
@@ -174,6 +181,8 @@ class Drift:
         pairs = np.isin(index, refused) & (channel >= SCORED) & (channel <= SHED)
         self._booth.counters["overflow"] += int(number[pairs].sum())
         changes += self._bound_lanes()
+        if self._search.on:
+            changes += self._discover(tick)
         return changes
 
     def _sow(self, tick: int, markers: Iterable[tuple[str, str]]) -> None:
@@ -207,10 +216,15 @@ class Drift:
                 self._control.mark(weight)
 
     def _count(
-        self, family: Family, names: tuple[Name, ...], index: Ints, channel: Ints, number: Ints
+        self,
+        family: Family,
+        names: tuple[Name, ...],
+        where: Ints,
+        index: Ints,
+        channel: Ints,
+        number: Ints,
     ) -> Ints:
         """Give a family its rows; a row about every cell of a slice is repeated for each."""
-        where = np.array([family.index.get(name, -1) for name in names], dtype=np.int64)
         cell = where[index] if len(index) else index
         mine = cell >= 0
         parts = [(cell[mine], channel[mine], number[mine])]
@@ -228,8 +242,8 @@ class Drift:
     def _admitted(self, names: list[Name]) -> list[Name]:
         """Of new cells, those there is room for; the rest share `other`, one cell per lane and metric."""
         room = max(0, self.tolerances.maximum_cells - len(self._cells))
-        compared = [name for name in names if not _same(name[0])]
-        return compared[:room] + [name for name in names if _same(name[0])]
+        compared = [name for name in names if not same(name[0])]
+        return compared[:room] + [name for name in names if same(name[0])]
 
     def _declare(self, names: Iterable[Name], tick: int) -> set[Name]:
         """Admit new cells as far as there is room; return the rest, whose votes go to `other` from now on."""
@@ -241,13 +255,25 @@ class Drift:
         left = {name for name in new if name[1] != OTHER} - set(room)
         others = {name for name in new if name[1] == OTHER} | {(name[0], OTHER, name[2]) for name in left}
         room += sorted(others - cells.keys() - control.keys())[:256]
-        self._cells.declare(name for name in room if not _same(name[0]))
-        self._control.declare([name for name in room if _same(name[0])][: self.tolerances.maximum_cells])
+        self._cells.declare(name for name in room if not same(name[0]))
+        self._control.declare([name for name in room if same(name[0])][: self.tolerances.maximum_cells])
         for name in room:
             self._lanes.setdefault(name[0], tick)
-            # Its votes so far were not counted, so neither are their clusters: they may come again.
-            self._booth.newcomers.pop(name, None)
+        self._booth.renew(room)  # their votes so far were not counted, so neither are their clusters
         return left
+
+    def _discover(self, tick: int) -> list[Change]:
+        """Intersections leave and take the places there are for them, by what closed ticks said."""
+        room = self.tolerances.maximum_cells - len(self._cells)
+        left, come = self._search.moves(self._cells, tick, self._ttl, room)
+        changes: list[Change] = []
+        if left:
+            gone = set(left)
+            changes = self._end(np.array([name in gone for name in self._cells.names]), Why.RETIRED)
+        if come:
+            self._cells.find(come)
+        self._booth.renew([*left, *come])
+        return changes
 
     def _settle_clusters(self) -> None:
         """Tell the booth which cells have their minimum of clusters: merged counts, so every owner is told alike."""
@@ -259,26 +285,33 @@ class Drift:
     def _bound_lanes(self) -> list[Change]:
         """Close the lanes silent longest beyond the limit."""
         changes: list[Change] = []
-        for same in (False, True):
-            lanes = sorted((tick, lane) for lane, tick in self._lanes.items() if _same(lane) is same)
+        for alike in (False, True):
+            lanes = sorted((tick, lane) for lane, tick in self._lanes.items() if same(lane) is alike)
             for _, lane in lanes[: max(0, len(lanes) - self.tolerances.maximum_lanes)]:
                 changes += self.close_lane(lane)
         return changes
 
     def close_lane(self, lane: str) -> list[Change]:
         """Forget a lane; what it had latched changes to NOT_ENOUGH_EVIDENCE with reason lane_closed."""
-        changes = []
-        chosen = np.array([name[0] == lane for name in self._cells.names], dtype=bool)
-        shown = self._cells.cells["state"] != STATES.index(State.NOT_ENOUGH_EVIDENCE)
-        latched = np.flatnonzero(chosen & (shown | (self._cells.cells["shown_tier"] > 0)))
-        for i, verdict in zip(latched.tolist(), self._read(latched), strict=True):
-            was = STATES[self._cells.cells["state"][i]]
-            changes.append(Change(was, Tier(int(self._cells.cells["shown_tier"][i])), _closed(verdict)))
+        changes = self._end(
+            np.array([name[0] == lane for name in self._cells.names], dtype=bool), Why.LANE_CLOSED
+        )
         changes += self._spread.close(lane, self._tick, self._hash)
-        self._cells.retain(~chosen)
         self._control.retain(np.array([name[0] != lane for name in self._control.names], dtype=bool))
         self._booth.forget(lane)
         self._lanes.pop(lane, None)
+        return changes
+
+    def _end(self, chosen: Bools, why: Why) -> list[Change]:
+        """Forget cells; what was shown of them changes to NOT_ENOUGH_EVIDENCE."""
+        c, changes = self._cells.cells, []
+        shown = (c["state"] != STATES.index(State.NOT_ENOUGH_EVIDENCE)) | (c["shown_tier"] > 0)
+        told = np.flatnonzero(chosen & shown)
+        for i, verdict in zip(told.tolist(), self._read(told), strict=True):
+            over = replace(verdict, state=State.NOT_ENOUGH_EVIDENCE, reason=why, tier=Tier.NONE)
+            changes.append(Change(STATES[c["state"][i]], Tier(int(c["shown_tier"][i])), over))
+        self._cells.retain(~chosen)
+        self._search.retain(self._cells, ~chosen)
         return changes
 
     # -- verdicts out --------------------------------------------------------------------------------------
@@ -366,6 +399,9 @@ class Drift:
         for name, family in (("cells", self._cells), ("control", self._control)):
             arrays.update((f"{name}.{key}", array) for key, array in family.dump().items())
         arrays.update(self._booth.dump())
+        if self._search.on:
+            head["search"] = self._search.head()
+            arrays.update(self._search.dump())
         return pack(head, arrays)
 
     def restore(self, data: bytes) -> list[Change]:
@@ -395,6 +431,7 @@ class Drift:
                 head[name], {k.partition(".")[2]: a for k, a in arrays.items() if k.startswith(name + ".")}
             )
         self._booth.load(arrays)
+        self._search.load(head.get("search", ()), arrays)
         self._settle_clusters()
         changes: list[Change] = []
         if head["tolerances"] != self._hash or head["analyzers"] != self.analyzers:
@@ -402,13 +439,3 @@ class Drift:
                 changes += self.close_lane(lane)
             self._booth.load({})
         return changes
-
-
-def _same(lane: str) -> bool:
-    """A lane of one engine with itself: the instrument check."""
-    baseline, dots, candidate = lane.partition("..")
-    return bool(dots) and baseline == candidate
-
-
-def _closed(verdict: Verdict) -> Verdict:
-    return replace(verdict, state=State.NOT_ENOUGH_EVIDENCE, reason=Why.LANE_CLOSED, tier=Tier.NONE)

@@ -9,6 +9,13 @@ keeps the wealth M_k of each bet of the grid:
 kept in the linear domain: wealth is capped above, and below it rests on a floor that is itself a start of no
 account (1e-290), so nothing over- or underflows. Start weights of silent ticks wait in `pending`, so that a
 tick costs only the cells that have a vote in it.
+
+Cells that discovery proposed stand on *places*, and places carry budget: a share r of every start weight is split
+evenly over the K places, cells with a name of their own share the rest. What a place is given goes to the cell that
+stands on it at that moment, and is spent: a cell that leaves loses its wealth, and the next one begins with what is
+sown from then on. So the weights of a month still sum to at most 1, whoever stands where, as long as that is decided
+before the tick. What a marker gives a place is kept for it until the month ends, and whoever stands on it or comes to
+it draws half of what is left.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +27,7 @@ import numpy.typing as npt
 
 from understudy.drift.bet import BINS, GRID, STEPS, Floats, Ints, increments
 from understudy.drift.booth import CLUSTERS, MISSING, SCORED, SHED, Name
+from understudy.drift.cross import parts
 from understudy.drift.tolerance import Tolerances
 
 Bools = npt.NDArray[np.bool_]
@@ -77,13 +85,22 @@ _BLOCKS = ("wealth", "value", "pending", "histogram")
 class Family:
     """Cells that share one budget, and their detectors."""
 
-    def __init__(self, detectors: Sequence[Detector], tolerances: Tolerances) -> None:
+    def __init__(
+        self, detectors: Sequence[Detector], tolerances: Tolerances, *, reserved: float = 0.0, places: int = 0
+    ) -> None:
+        """No cells yet; `reserved` is the share of start weights that the places have together."""
         self.detectors = tuple(detectors)
         self.at = {detector.name: j for j, detector in enumerate(self.detectors)}
         self.names: list[Name] = []
         self.index: dict[Name, int] = {}
         self.pools: list[tuple[str, float]] = []
         """(lane or "", weight left): what announced changes keep for cells not seen yet."""
+        self.found: dict[Name, int] = {}
+        """Cells that were discovered, and the place each stands on."""
+        self.kept: list[tuple[str, list[float]]] = []
+        """(lane or "", weight left of each place): the same for places."""
+        self.reserved = reserved
+        self.places = places
         self.wealth: Floats = np.zeros((0, len(self.detectors), GRID))
         self.pending: Floats = np.zeros((0, len(self.detectors)))
         self.histogram: Ints = np.zeros((0, BINS), dtype=np.int64)
@@ -103,12 +120,27 @@ class Family:
         """Lanes with cells, sorted."""
         self.lane: Ints = np.zeros(0, dtype=np.int64)
         """Index into `lanes` per cell."""
+        self.crossed: list[Name] = []
+        """Cells of intersections, discovered or named."""
+        self._stands: Ints = np.zeros(0, dtype=np.int64)
+        """Cells that stand on a place."""
         self._mid = GRID // 2
 
     def __len__(self) -> int:
         return len(self.names)
 
+    def where(self, names: Iterable[Name]) -> Ints:
+        """The cell of each name; -1 where there is none."""
+        return np.array([self.index.get(name, -1) for name in names], dtype=np.int64)
+
     # -- cells ---------------------------------------------------------------------------------------------
+
+    def find(self, names: Mapping[Name, int]) -> None:
+        """Add discovered cells, each on a place that nobody stands on."""
+        self.found |= names
+        self.declare(names)
+        for name, place in names.items():
+            self._draw_kept(self.index[name], place)
 
     def declare(self, names: Iterable[Name]) -> None:
         """Add cells; they count votes from the next tick on and draw their share of past markers."""
@@ -129,7 +161,7 @@ class Family:
         self.value = np.concatenate([self.value, fresh.mean(axis=-1)])
         self.pending = np.concatenate([self.pending, np.zeros((n, width))])
         self.histogram = np.concatenate([self.histogram, np.zeros((n, BINS), dtype=np.int64)])
-        self._rules()
+        self._rules(old)
         positions = np.arange(old, old + n)
         left = []
         for lane, weight in self.pools:
@@ -137,21 +169,33 @@ class Family:
             left.append((lane, weight - self._draw(positions, lane, weight, reserve=2.0)))
         self.pools = left
 
-    def _rules(self) -> None:
-        """tau, weight, judged and bets of every cell, from the tolerances."""
-        t = self._tolerances
+    def _rules(self, old: int = 0) -> None:
+        """tau, weight, judged and bets of the cells from `old` on, from the tolerances; lanes of all."""
+        t, new = self._tolerances, self.names[old:]
+        tau = np.array([t.tau(slice_, metric) for _, slice_, metric in new], dtype=np.float64)
+        judged = np.array([t.limit(metric).judged for _, _, metric in new], dtype=bool)
+        named = np.array([name not in self.found for name in new], dtype=bool)
+        weight = np.array([t.weight(slice_) for _, slice_, _ in new], dtype=np.float64)
+        for level in dict.fromkeys(tau.tolist()):
+            if level not in self._taus:
+                self._taus[level] = len(self._taus)
+                self._table = np.concatenate([self._table, self._bets(level)[None]])
+        row = np.array([self._taus[level] for level in tau.tolist()], dtype=np.int64)
+        self.tau = np.concatenate([self.tau[:old], tau])
+        self.judged = np.concatenate([self.judged[:old], judged])
+        self.weight = np.concatenate([self.weight[:old], np.where(judged & named, weight, 0.0)])
+        self._row = np.concatenate([self._row[:old], row])
+        self._places()
+
+    def _places(self) -> None:
+        """What follows from the names alone."""
         self.lanes = sorted({lane for lane, _, _ in self.names})
         where = {lane: i for i, lane in enumerate(self.lanes)}
         self.lane = np.array([where[lane] for lane, _, _ in self.names], dtype=np.int64)
-        self.tau = np.array([t.tau(slice_, metric) for _, slice_, metric in self.names], dtype=np.float64)
-        self.weight = np.array([t.weight(slice_) for _, slice_, _ in self.names], dtype=np.float64)
-        self.judged = np.array([t.limit(metric).judged for _, _, metric in self.names], dtype=bool)
-        self.weight = np.where(self.judged, self.weight, 0.0)
-        for tau in self.tau.tolist():
-            if tau not in self._taus:
-                self._taus[tau] = len(self._taus)
-                self._table = np.concatenate([self._table, self._bets(tau)[None]])
-        self._row = np.array([self._taus[tau] for tau in self.tau.tolist()], dtype=np.int64)
+        self.crossed = [name for name in self.names if parts(name[1]) is not None] if self.places else []
+        self._stands = np.array(
+            [self.index[name] for name in self.found if name in self.index], dtype=np.int64
+        )
 
     def _bets(self, tau: float) -> Floats:
         made = np.zeros((BINS, len(self.detectors), GRID))
@@ -168,19 +212,35 @@ class Family:
         """Drop the cells not chosen."""
         self.names = [name for name, kept in zip(self.names, chosen.tolist(), strict=True) if kept]
         self.index = {name: i for i, name in enumerate(self.names)}
+        self.found = {name: place for name, place in self.found.items() if name in self.index}
         for name, array in self.cells.items():
             self.cells[name] = array[chosen]
-        for name in _BLOCKS:
+        for name in (*_BLOCKS, "tau", "judged", "weight", "_row"):
             setattr(self, name, getattr(self, name)[chosen])
-        self._rules()
+        self._places()
 
     # -- start weights -------------------------------------------------------------------------------------
 
     def mark(self, weight: float, lane: str = "") -> None:
         """An announced change: its weight goes to the cells (of one lane), the rest waits for new ones."""
         positions = np.array([i for i, n in enumerate(self.names) if lane in ("", n[0])], dtype=np.int64)
+        if self.places:
+            self.kept.append((lane, [weight * self.reserved / self.places] * self.places))
+            for name, place in self.found.items():
+                self._draw_kept(self.index[name], place, newest=True)
+            self.kept = [entry for entry in self.kept if max(entry[1]) > 1e-9][-64:]
+        weight *= 1.0 - self.reserved
         self.pools.append((lane, weight - self._draw(positions, lane, weight, reserve=1.0)))
         self.pools = [(name, left) for name, left in self.pools if left > 1e-6][-64:]
+
+    def _draw_kept(self, cell: int, place: int, *, newest: bool = False) -> None:
+        """Half of what markers left for the place, or of what the newest one did."""
+        drawn = 0.0
+        for lane, left in self.kept[-1:] if newest else self.kept:
+            if lane in ("", self.names[cell][0]):
+                left[place] /= 2
+                drawn += left[place]
+        self._start(np.array([cell]), np.array([drawn]), 1.0, certificate=False)
 
     def _draw(self, positions: Ints, lane: str, weight: float, reserve: float) -> float:
         """Give cells their share of a marker's weight; returns what was given."""
@@ -197,7 +257,9 @@ class Family:
         """A tick's start weight, split over the cells; certificates take it whole."""
         total = float(self.weight.sum())
         if len(self) and total > 0:
-            self._start(np.arange(len(self)), self.weight / total, weight, certificate=True)
+            share = self.weight / total * (1.0 - self.reserved)
+            share[self._stands] = self.reserved / self.places if self.places else 0.0
+            self._start(np.arange(len(self)), share, weight, certificate=True)
 
     def _start(self, positions: Ints, share: Floats, weight: float, *, certificate: bool) -> None:
         for j, d in enumerate(self.detectors):
@@ -246,6 +308,11 @@ class Family:
         self.wealth[active] = held
         self.value[active] = held.mean(axis=-1)
         return active
+
+    def bet(self, cell: Ints, channel: Ints) -> Floats:
+        """What a vote in a bin gains one middling bet of the first detector, per row."""
+        made: Floats = self._table[self._row[cell], channel, 0, self._mid]
+        return made
 
     def _coverage(self, cell: Ints, channel: Ints, number: Ints) -> None:
         """Counts with a fading memory (4 / (tau / 2) pairs) and ticks in a row under the coverage floor."""
@@ -299,7 +366,7 @@ class Family:
 
     def new_month(self) -> None:
         """Budget months: e-BH looks at starts of the present one only, and what was kept is not spent later."""
-        self.pools = []
+        self.pools, self.kept = [], []
         if "month" in self.at:
             self.reset(np.arange(len(self)), "month")
         self.cells["started"][:] = 0.0
@@ -308,7 +375,14 @@ class Family:
 
     def head(self) -> dict[str, object]:
         """What of the state is not an array."""
-        return {"names": [list(name) for name in self.names], "pools": [list(pool) for pool in self.pools]}
+        made: dict[str, object] = {
+            "names": [list(name) for name in self.names],
+            "pools": [list(pool) for pool in self.pools],
+        }
+        if self.places:
+            made["found"] = [[*name, place] for name, place in sorted(self.found.items())]
+            made["kept"] = [[lane, list(left)] for lane, left in self.kept]
+        return made
 
     def dump(self) -> dict[str, npt.NDArray[np.generic]]:
         """The state's arrays; verdict bytes follow from them alone."""
@@ -324,6 +398,9 @@ class Family:
         self.names = [(str(lane), str(slice_), str(metric)) for lane, slice_, metric in head["names"]]
         self.index = {name: i for i, name in enumerate(self.names)}
         self.pools = [(str(lane), float(str(weight))) for lane, weight in head["pools"]]
+        told: Any = head
+        self.found = {(lane, slice_, metric): place for lane, slice_, metric, place in told.get("found", ())}
+        self.kept = [(lane, list(left)) for lane, left in told.get("kept", ())]
         for name in self.cells:
             self.cells[name] = arrays[f"cell.{name}"]
         for name in _BLOCKS:

@@ -62,7 +62,10 @@ def comparison(tolerances: Tolerances) -> Family:
         Detector("certificate", certificate=True, cap=at.within * math.exp(6.0)),
     ]
     detectors += [Detector(f"severe{m}", multiple=m, budget=x.page, cap=top) for m in SEVERITIES]
-    return Family(detectors, tolerances)
+    how = tolerances.discovery
+    return Family(
+        detectors, tolerances, reserved=how.share if how.on else 0.0, places=how.places if how.on else 0
+    )
 
 
 def instrument(tolerances: Tolerances) -> Family:

@@ -71,6 +71,7 @@ def read(
                 recent=int(c["change_sum"][i]) / 32 / recent if recent else 0.0,
                 recent_votes=recent,
                 tolerances=hashed,
+                discovered=family.names[i] in family.found,
             )
         )
     return made

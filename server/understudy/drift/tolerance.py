@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from types import MappingProxyType
 
+from understudy.drift.cross import parts
 from understudy.errors import ConfigError
 
 OTHER = "other"
@@ -65,6 +66,23 @@ class Budget:
     warn: float = 2.0
     page: float = 0.5
     rollback: float = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """How intersections of two slices that nobody named are looked for; `drift/search.py` says how.
+
+    The defaults: a tenth of the budget delays what was named by .1 nat, one vote or two; 16 places give an intersection
+    the start weight that a named cell has among 160; and of 20 votes six are bad where 30 points are lost.
+    """
+
+    on: bool = False
+    share: float = 0.1
+    """Share of the budget that the places have together; cells with a name of their own keep the rest."""
+    places: int = 16
+    """Intersections watched at one time, each with a metric."""
+    minimum: int = 20
+    """Votes an intersection must have before it may be proposed, and before it may be let go."""
 
 
 _REWORDED = "one engine's samples differ too: measured against the control, only the excess counts"
@@ -157,6 +175,8 @@ class Tolerances:
     """Cells of all lanes together; votes of further slices go to the slice `other`."""
     maximum_lanes: int = 8
     """Live lanes; the one silent longest is closed for a new one."""
+    discovery: Discovery = Discovery()
+    """Intersections of slices that nobody named."""
 
     @classmethod
     def default(cls) -> "Tolerances":
@@ -181,6 +201,8 @@ class Tolerances:
         if "budget" in root:
             table = _table("budget", root["budget"], frozenset(f.name for f in fields(Budget)))
             chosen["budget"] = Budget(**{k: _number(f"budget.{k}", v, 0, 1000) for k, v in table.items()})
+        if "discovery" in root:
+            chosen["discovery"] = _discovery(root["discovery"])
         for name, low, high in (("alpha_within", 0.0, 0.5), ("tick_s", 0.0, 86_400.1), ("ttl_s", 0.0, 1e9)):
             if name in root:
                 chosen[name] = _number(name, root[name], low, high)
@@ -211,10 +233,13 @@ class Tolerances:
         return found
 
     def tau(self, slice_: str, metric: str) -> float:
-        """The tolerance of one cell."""
+        """The tolerance of one cell; an intersection without its own has the laxer of its two slices'."""
         rule = self.slices.get(slice_)
         if rule is not None and metric in rule.tau:
             return rule.tau[metric]
+        both = parts(slice_)
+        if both is not None:
+            return max(self.tau(one, metric) for one in both)
         return self.limit(metric).tau
 
     def weight(self, slice_: str) -> float:
@@ -233,16 +258,23 @@ class Tolerances:
         made: dict[str, object] = {
             f.name: getattr(self, f.name)
             for f in fields(self)
-            if f.name not in ("metrics", "slices", "budget")
+            if f.name not in ("metrics", "slices", "budget", "discovery")
         }
         made["budget"] = {f.name: getattr(self.budget, f.name) for f in fields(Budget)}
+        made["discovery"] = {f.name: getattr(self.discovery, f.name) for f in fields(Discovery)}
         made["metrics"] = metrics
         made["slices"] = {k: {"tau": dict(r.tau), "weight": r.weight} for k, r in self.slices.items()}
         return made
 
     def hash(self) -> str:
-        """sha256 of the canonical JSON, reasons left out: rewording a comment opens no new lane."""
-        text = json.dumps(self.to_dict(reasons=False), sort_keys=True, separators=(",", ":"))
+        """sha256 of the canonical JSON, reasons left out: rewording a comment opens no new lane.
+
+        Discovery that is off is left out too: its numbers decide nothing then.
+        """
+        told = self.to_dict(reasons=False)
+        if not self.discovery.on:
+            del told["discovery"]
+        text = json.dumps(told, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
     def render(self) -> str:
@@ -266,6 +298,12 @@ class Tolerances:
             f"warn = {self.budget.warn!r}                   # above tau / 2: a ticket",
             f"page = {self.budget.page!r}                   # above tau: wakes somebody",
             f"rollback = {self.budget.rollback!r}              # above tau: a machine may act",
+            "",
+            "[discovery]                  # two slices at once that nobody named: language=de&task=math",
+            f"on = {str(self.discovery.on).lower()}                    # what is bad in both together is thin in each",
+            f"share = {self.discovery.share!r}                  # of the budget, for all of them together",
+            f"places = {self.discovery.places}                  # watched at one time",
+            f"minimum = {self.discovery.minimum}                 # votes before one is proposed or let go",
         ]
         for name, limit in self.metrics.items():
             lines += ["", f"[metrics.{_key(name)}]"]
@@ -303,6 +341,20 @@ def _limit(name: str, entry: object) -> Limit:
     if not isinstance(reason, str):
         raise _bad(f"{where}.reason", f"is {reason!r}", "write it as text in quotes")
     return Limit(tau, reason, **flags)
+
+
+def _discovery(entry: object) -> Discovery:
+    table = _table("discovery", entry, frozenset(f.name for f in fields(Discovery)))
+    base = Discovery()
+    on = table.get("on", base.on)
+    if not isinstance(on, bool):
+        raise _bad("discovery.on", f"is {on!r}", "write true or false")
+    return Discovery(
+        on,
+        _number("discovery.share", table.get("share", base.share), 0, 0.5),
+        _whole("discovery.places", table.get("places", base.places), 1, 256),
+        _whole("discovery.minimum", table.get("minimum", base.minimum), 1, 100_000),
+    )
 
 
 def _slice_rule(name: str, entry: object) -> SliceRule:

@@ -39,6 +39,8 @@ class Why(StrEnum):
     """Some control cell of the same baseline is at fault."""
     CONTROL_BREACHED = "control_breached"
     LANE_CLOSED = "lane_closed"
+    RETIRED = "retired"
+    """A discovered slice gave up its place: new votes did not bear it out, it fell silent, or another bore more."""
     SPREAD = "spread_over_cells"
     """No cell alone, all together: the change hurt everything a little."""
 
@@ -93,6 +95,8 @@ class Verdict:
     """Votes since the estimated change."""
     tolerances: str
     """Hash of the tolerance file."""
+    discovered: bool = False
+    """The slice is an intersection that nobody named: found by `drift/search.py`, judged on later votes alone."""
 
     @property
     def evidence_ratio(self) -> float:
@@ -136,3 +140,9 @@ def lane_of(key: str) -> Lane:
     """The lane a key names; a key without `..` is the candidate's name alone."""
     baseline, dots, candidate = key.partition("..")
     return Lane(baseline, candidate) if dots else Lane("", key)
+
+
+def same(lane: str) -> bool:
+    """Whether a key is of a lane of one engine with itself: the instrument check."""
+    baseline, dots, candidate = lane.partition("..")
+    return bool(dots) and baseline == candidate
