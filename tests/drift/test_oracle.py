@@ -44,7 +44,7 @@ def stream(chosen: list[tuple[float, int, int, bool]], seed: int) -> list[list[i
     return ticks
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(phases, taus, st.integers(0, 2**32))
 def test_every_number_and_every_turn_is_the_slow_readings(
     chosen: list[tuple[float, int, int, bool]], tau: float, seed: int

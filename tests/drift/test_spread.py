@@ -50,8 +50,8 @@ def test_it_stays_latched_over_a_restart_and_is_left_when_the_harm_is_gone() -> 
     again.restore(drift.snapshot())
     assert again.verdicts() == drift.verdicts()
     assert whole(drive(again, harmed(0.06, 3, 60))) == []
-    left = whole(drive(again, harmed(0.0, 150, 63)))
+    left = whole(drive(again, harmed(0.0, 100, 63)))
     assert [(v.state, v.reason) for v in left] == [(State.NOT_ENOUGH_EVIDENCE, Why.COLLECTING)]
     assert (
-        whole(drive(drift, harmed(0.06, 3, 60))) == [] and whole(drive(drift, harmed(0.0, 150, 63))) == left
+        whole(drive(drift, harmed(0.06, 3, 60))) == [] and whole(drive(drift, harmed(0.0, 100, 63))) == left
     )
