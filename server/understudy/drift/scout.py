@@ -6,8 +6,8 @@ S <= 0 nothing is known that would be missed, so nothing is kept: what is held a
 a few of the very many there may be, and of these the most suspect where they are too many.
 
 What an intersection says beyond its slices is n KL_inf(histogram, level), the logarithm of what the best bet would
-have won against a mean of `level`: the tolerance, or the mean of either slice's other votes where that is higher. A
-harm that all German has explains the harm in German mathematics, and nothing is proposed.
+have won against a mean of `level`: the tolerance, or the mean of either slice's other votes and its standard error
+where that is higher. A harm that all German has explains the harm in German mathematics, and nothing is proposed.
 """
 
 from dataclasses import dataclass
@@ -128,7 +128,9 @@ class Scout:
             return []
         cells, counts, rest = _cells(self.key[able]), self.counts[able], self.rest[able]
         tau = family.tau[cells].max(axis=1)
-        means = (rest[:, :, 1] / STEPS + PRIOR * tau[:, None]) / (rest[:, :, 0] + PRIOR)
+        elsewhere = rest[:, :, 0] + PRIOR
+        means = np.clip((rest[:, :, 1] / STEPS + PRIOR * tau[:, None]) / elsewhere, 0.0, 1.0)
+        means += np.sqrt(means * (1.0 - means) / elsewhere)
         level = np.clip(np.maximum(means.max(axis=1), tau), 0.0, 0.999)
         score = votes[able] * kl_inf(shares(counts), level)
         order = np.lexsort((self.key[able], -score))
