@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from understudy.errors import DataError
-from understudy.votes.form import COLUMNS, NUMBERS
+from understudy.votes.form import COLUMNS, NUMBERS, schema
 
 if TYPE_CHECKING:
     import polars as pl
@@ -150,7 +150,7 @@ def _comma(path: Path) -> str:
 
 
 def json_frames(path: Path, told: Told) -> "Iterator[pl.DataFrame]":
-    """The fields that votes have, as the types JSON gave them."""
+    """The fields that votes have; one that is not there is null."""
     import polars as pl
 
     line = 0
@@ -161,10 +161,8 @@ def json_frames(path: Path, told: Told) -> "Iterator[pl.DataFrame]":
         if line == 0:
             block = block.removeprefix(b"\xef\xbb\xbf")
         try:
-            frame = pl.read_ndjson(io.BytesIO(block), infer_schema_length=None)
-            frame = frame.select([name for name in COLUMNS if name in frame.columns])
-            if any(kind.is_nested() for kind in frame.dtypes) or not frame.width:
-                frame = _json_slowly(path, block, line)
+            # Types are said, not guessed from the first lines: what is of another one stumbles here.
+            frame = pl.read_ndjson(io.BytesIO(block), schema=schema())
         except pl.exceptions.PolarsError:
             frame = _json_slowly(path, block, line)
         line += block.count(b"\n")
@@ -193,9 +191,7 @@ def _json_slowly(path: Path, block: bytes, line: int) -> "pl.DataFrame":
         for name, column in columns.items():
             column.append(_plain(path, number, name, value.get(name)))
         rows += 1
-    kinds = {name: pl.Float64 if name in NUMBERS else pl.String for name in COLUMNS}
-    kept = [name for name, column in columns.items() if any(cell is not None for cell in column)]
-    return pl.DataFrame({name: columns[name] for name in kept}, schema={name: kinds[name] for name in kept})
+    return pl.DataFrame(columns, schema=schema())
 
 
 def _plain(path: Path, line: int, name: str, value: object) -> float | str | None:
@@ -204,7 +200,11 @@ def _plain(path: Path, line: int, name: str, value: object) -> float | str | Non
         raise DataError(f"{path}:{line}: {name!r} is a list or an object; write a number or a text")
     if value is None:
         return None
-    if name not in NUMBERS:
+    if name not in NUMBERS:  # as polars spells it: 1.0 and 1 are one cluster
+        if isinstance(value, bool):
+            return json.dumps(value)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
         return str(value).encode("utf-8", "replace").decode()
     if isinstance(value, bool):
         raise DataError(f"{path}:{line}: {name!r} is {str(value).lower()}; write a number")
