@@ -11,6 +11,9 @@ from understudy.errors import ConfigError
 
 MINE = """
 minimum_clusters = 50
+[discovery]
+on = true
+places = 8
 [budget]
 page = 0.2
 [metrics.failure]
@@ -97,6 +100,7 @@ def test_the_numbers_that_hold_are_shown_with_where_they_come_from(
     assert told["metrics"]["format"]["from"] == "default" and told["metrics"]["format"]["reason"]
     assert told["budget"]["page"] == {"value": 0.2, "from": "file"}
     assert told["settings"]["minimum_clusters"]["from"] == "file"
+    assert told["discovery"]["on"] == {"value": True, "from": "file"}
     assert told["slices"] == {"language=es": {"tau": {"failure": 0.02}, "weight": 2.0}}
     assert show(None, as_json=False) == 0
     printed = capsys.readouterr().out
@@ -108,7 +112,7 @@ def test_a_change_is_told_with_what_it_means_in_votes(mine: Path, capsys: pytest
     told = json.loads(capsys.readouterr().out)
     assert told["opens_new_lanes"] and told["hashes"][0] == Tolerances.default().hash()
     changes = {one["what"]: one for one in told["changes"]}
-    assert list(changes) == [
+    assert [name for name in changes if name != "discovery.on"] == [
         "metrics.failure.tau",
         "metrics.refusal_lost.reason",
         "metrics.agreement_exact.judged",
@@ -116,6 +120,7 @@ def test_a_change_is_told_with_what_it_means_in_votes(mine: Path, capsys: pytest
         "slices.language=es.weight",
         "budget.page",
         "minimum_clusters",
+        "discovery.places",
     ]
     assert changes["metrics.failure.tau"]["means"].startswith(
         "tighter: WITHIN takes 4,931 votes, before 1,321"

@@ -65,6 +65,10 @@ async def test_a_process_killed_at_any_moment_changes_no_byte(
 async def test_whatever_happens_in_whatever_order_the_bytes_are_the_same(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     live = Live(tmp_path)
+    if seed % 2:
+        live.kill()
+        live.limits["discovery"] = {"on": True, "minimum": 10}
+        live.start()
     tick, shed, lost = 1000, 0, 0
     for _ in range(35):
         tick += chance.choice([1, 1, 1, 1, 2, 8])

@@ -20,7 +20,7 @@ from understudy.drift.bet import BINS, STEPS, kl_inf
 from understudy.drift.judge import SPREAD_SHARE
 from understudy.drift.load import load
 from understudy.drift.spelling import strange
-from understudy.drift.tolerance import Budget, Limit, Tolerances
+from understudy.drift.tolerance import Budget, Discovery, Limit, Tolerances
 from understudy.errors import ConfigError, UnderstudyError
 
 DEFAULT = "default"
@@ -34,7 +34,8 @@ MARKER = 0.125
 WRONG = 3
 DIFFERENT = 1
 
-SCALARS = tuple(f.name for f in fields(Tolerances) if f.name not in ("metrics", "slices", "budget"))
+TABLES = ("metrics", "slices", "budget", "discovery")
+SCALARS = tuple(f.name for f in fields(Tolerances) if f.name not in TABLES)
 
 
 # -- check --------------------------------------------------------------------------------------------------
@@ -95,8 +96,9 @@ def show(path: Path | None, *, as_json: bool) -> int:
         console.print(table)
     console.print()
     table = _table("setting", ">value", "from", "meaning")
-    for name, entry in (told["budget"] | told["settings"]).items():
-        _row(table, name, f"{entry['value']:g}", entry["from"], MEANINGS[name])
+    found = {f"discovery.{name}": entry for name, entry in told["discovery"].items()}
+    for name, entry in (told["budget"] | told["settings"] | found).items():
+        _row(table, name, _value(entry["value"]), entry["from"], MEANINGS[name])
     console.print(table)
     console.print(f"\nhash {told['hash']}", markup=False, soft_wrap=True)
     return 0
@@ -115,6 +117,10 @@ MEANINGS = {
     "expected_cells": "cells that an announced change reserves evidence for",
     "maximum_cells": "cells of all lanes; further slices share the slice `other`",
     "maximum_lanes": "live lanes; the one silent longest is closed for a new one",
+    "discovery.on": "whether intersections of two slices that nobody named are searched",
+    "discovery.share": "of the budget, for all of them together",
+    "discovery.places": "of them watched at one time",
+    "discovery.minimum": "votes before one is proposed or let go",
 }
 
 
@@ -145,6 +151,13 @@ def described(tolerances: Tolerances, said: Mapping[str, Any]) -> dict[str, Any]
         "budget": {
             one.name: {"value": getattr(tolerances.budget, one.name), "from": source(budget, one.name)}
             for one in fields(Budget)
+        },
+        "discovery": {
+            one.name: {
+                "value": getattr(tolerances.discovery, one.name),
+                "from": source(said.get("discovery", {}), one.name),
+            }
+            for one in fields(Discovery)
         },
         "settings": {
             name: {"value": getattr(tolerances, name), "from": source(said, name)} for name in SCALARS
@@ -236,6 +249,11 @@ def differences(old: Tolerances, new: Tolerances) -> Iterator[Difference]:
         x, y = getattr(old, name), getattr(new, name)
         if x != y:
             yield Difference(name, x, y, MEANINGS[name])
+    if old.discovery.on or new.discovery.on:  # else nothing of it matters
+        for one in fields(Discovery):
+            x, y = getattr(old.discovery, one.name), getattr(new.discovery, one.name)
+            if x != y:
+                yield Difference(f"discovery.{one.name}", x, y, MEANINGS[f"discovery.{one.name}"])
 
 
 JUDGED = {True: "judged from now on", False: "shown from now on, never a verdict"}
