@@ -22,18 +22,20 @@ from sim.stats import mean
 
 ALPHA = 0.05
 MARKERS = 6
-"""Announced changes in each simulated month."""
+"""Announced changes in each simulated month of a whole engine."""
+MONTH_VOTES = 28_800
+"""Of each of its cells, in that month."""
+PER_TICK = 10
 
 
 def accelerated(rng: np.random.Generator, plan: Plan, *, p01: float) -> dict[str, Any]:
-    """Alarms of runs with start weight 1 each at threshold 1 / .05, a look every 20 pairs."""
-    per_tick = 20
-    ticks = plan.boundary_pairs // per_tick
+    """Alarms of runs with start weight 1 each at threshold 1 / .05, a look every 10 pairs."""
+    ticks = plan.boundary_pairs // PER_TICK
     runs = Runs(plan.boundary_runs, alpha=ALPHA)
     chances = mix(p01, TAU)
     for _ in range(ticks):
         runs.sow(1.0 / ticks)
-        runs.tick(draw(rng, per_tick, chances, plan.boundary_runs))
+        runs.tick(draw(rng, PER_TICK, chances, plan.boundary_runs))
     return {
         "p01": p01,
         "runs": plan.boundary_runs,
@@ -84,19 +86,19 @@ def tilted(rng: np.random.Generator, plan: Plan, *, p01: float, cells: int) -> d
 
 
 def months(rng: np.random.Generator, plan: Plan, *, part: int) -> dict[str, Any]:
-    """Alarms of a whole engine over several months, all cells at tau in four mixes, 40 votes a cell and tick."""
+    """Alarms of a whole engine over several months, all cells at tau in four mixes."""
     cells, ticks = plan.month_cells, plan.month_ticks
     drift = Drift(tolerances(), tick_s=MONTH_S / ticks)
     slices = [f"s{i:05d}" for i in range(cells)]
     names = tuple((LANE, slice_, METRIC) for slice_ in slices)
     drift.declare(LANE, slices, [METRIC])
     chances = np.stack([mix(DISCORDANCE[i % len(DISCORDANCE)], TAU) for i in range(cells)])
-    total = plan.months * ticks
+    total, votes = plan.months * ticks, MONTH_VOTES // ticks
     for k in range(plan.months * MARKERS):
         drift.announce(f"change {k}", tick=k * ticks // MARKERS)
     counted = {"page": 0, "spread": 0, "rollback": 0, "within": 0}
     for tick in range(total):
-        for change in drift.fold(tally(tick, names, rng.multinomial(40, chances))):
+        for change in drift.fold(tally(tick, names, rng.multinomial(votes, chances))):
             tier, was = change.verdict.tier, change.was_tier
             spread = change.verdict.reason is Why.SPREAD
             counted["spread"] += spread
@@ -108,6 +110,6 @@ def months(rng: np.random.Generator, plan: Plan, *, part: int) -> dict[str, Any]
         "months": plan.months,
         "cells": cells,
         "ticks": ticks,
-        "votes": 40 * total,
+        "votes": votes * total,
         **counted,
     }

@@ -18,7 +18,7 @@ PER_TICK = 20
 BOTH = 0.05
 """Share of the pairs in which both replies are bad: most rules do not see them."""
 DELTA = 0.05
-SLOW_PAIRS = 4_000_000
+SLOW_PAIRS = 12_000_000
 """About what the rules in plain Python are shown of a scene."""
 
 
@@ -117,7 +117,7 @@ def _summary(fired: Floats, clean: int) -> dict[str, Any]:
 def trace(rng: np.random.Generator, plan: Plan) -> dict[str, Any]:
     """One cell's evidence by its threshold: 20,000 clean pairs, then 5 points worse; restarted, and begun once."""
     p01, alpha = 0.01, 0.05
-    clean, worse = 20_000, 12_000
+    clean, worse = 20_000, 24_000
     ticks = (clean + worse) // PER_TICK
     again, once = Runs(1, alpha=alpha), Runs(1, alpha=alpha)
     points: list[list[float]] = []

@@ -13,6 +13,8 @@ from sim.table import DELAYS, between, delayed, percent
 
 LOGARITHMIC = ("false alarms a month",)
 """Groups of targets whose figures differ by orders of magnitude."""
+TOP = 8.0
+"""Of the picture of evidence: log of evidence by threshold."""
 
 
 def render(told: Mapping[str, Any]) -> str:
@@ -91,6 +93,7 @@ def _trace(told: Mapping[str, Any]) -> Markup:
     trace = told["trace"]
     if trace is None:
         return Markup("")
-    points = trace["points"]
+    # Above the picture's top there is nothing more to see: the alarm has long been given.
+    points = [[pairs, min(again, TOP), min(once, TOP)] for pairs, again, once in trace["points"]]
     series = [("once", [(p[0], p[2]) for p in points]), ("again", [(p[0], p[1]) for p in points])]
     return lines(series, "evidence of one cell by its threshold", mark=trace["clean"], goal=0.0)
