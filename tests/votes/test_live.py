@@ -6,6 +6,7 @@ Also when the process was killed at any moment, with what it had kept and told s
 import errno
 import json
 import random
+import shutil
 import stat
 from pathlib import Path
 
@@ -192,6 +193,42 @@ async def test_a_part_that_is_gone_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="stands beside parts that a live run kept"):
         (tmp_path / "other.csv").write_text("slice,metric,cluster,d\nall,m,c,0\n")
         judge([tmp_path / "votes", tmp_path / "other.csv"])
+
+
+async def test_evidence_set_back_by_hand_goes_on_and_is_told(tmp_path: Path) -> None:
+    live = Live(tmp_path)
+    for tick in range(1000, 1006):
+        await live.step(a_batch(tick, 24))
+    live.kill()
+    shutil.copytree(tmp_path / "evidence", tmp_path / "backup")
+    live.limits["metrics"] = {"shouting": {"tau": 0.05}}
+    live.start()
+    for tick in range(1006, 1012):
+        await live.step(a_batch(tick, 24))
+    live.stop()
+    shutil.rmtree(tmp_path / "evidence")
+    (tmp_path / "backup").rename(tmp_path / "evidence")
+    live.start()
+    for tick in range(1012, 1016):
+        await live.step(a_batch(tick, 24))
+    live.stop()
+    outcome = judge([tmp_path / "votes"])
+    assert any("was set back from tick 1,011 to tick 1,005" in note for note in outcome.notes)
+    assert outcome.span is not None and outcome.span[1] > 10_150
+
+
+async def test_old_parts_go_and_the_newest_stays(tmp_path: Path) -> None:
+    directory = tmp_path / "votes"
+    record = Record(directory, max_bytes=1, keep_days=1.0, clock=lambda: 0)
+    record.begin(0, Tolerances.default(), "", -1, new=True)
+    for tick in range(3):
+        record.missing("base..cand", tick, "lost", 2)
+        record.closed(tick)
+        record.writing()()
+    assert [path.name for path in directory.iterdir()] == ["votes-00000003.parquet"]
+    again = Record(directory)
+    assert again.next_era == 1
+    assert any("began before the votes that are here" in note for note in judge([directory]).notes)
 
 
 async def test_a_disk_that_refuses_votes_holds_up_no_evidence(

@@ -52,6 +52,7 @@ def standing(verdict: Verdict, tick_s: float) -> dict[str, Any]:
         "unscored": v.unscored,
         "tick": v.tick,
         "tolerances": v.tolerances,
+        **({"discovered": True} if v.discovered else {}),
     }
 
 

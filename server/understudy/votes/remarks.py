@@ -64,10 +64,11 @@ def remarks(
 
 
 def gap(name: str, expected: int, after: int) -> str:
-    """Votes are missing between two parts of a live run, or before the first."""
+    """Votes are missing between two parts of a live run or before the first, or its evidence was set back."""
     if expected < 0:
-        return (
-            f"{name}: the live run's evidence began before the votes that are here (its tick {after:,} was closed "
-            "already), so its verdicts may differ."
-        )
-    return f"{name}: votes of ticks {expected + 1:,} to {after:,} are not here, so the live run's verdicts may differ."
+        what = f"the live run's evidence began before the votes that are here: its tick {after:,} was closed already"
+    elif after < expected:
+        what = f"the live run's evidence was set back from tick {expected:,} to tick {after:,}"
+    else:
+        what = f"votes of ticks {expected + 1:,} to {after:,} are not here"
+    return f"{name}: {what}, so its verdicts may differ."
