@@ -165,7 +165,7 @@ class _Run:
         votes = ballot(timed, scores, self.drift.tolerances, prefix_safe=self._prefix_safe)
         self.drift.add(votes)
         self.means.add(slices, scores)
-        self.worsts.add(index, pair, votes, scores)
+        self.worsts.add(index, pair, votes, scores, self.drift.discovered)
         if self.scores:
             self.scores.add(index, pair, slices, scores)
         self._clusters.add(

@@ -4,6 +4,7 @@ import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from understudy.drift.cross import parts
 from understudy.drift.vote import ALL, Resolution, Vote
 from understudy.pair import Leg, Pair
 from understudy.report import CellReport, Mean, State, Worst
@@ -74,8 +75,19 @@ class Worsts:
     def __init__(self) -> None:
         self._kept: dict[tuple[str, str], list[tuple[float, int, Pair, str]]] = {}
 
-    def add(self, index: int, pair: Pair, votes: Iterable[Vote], scores: Sequence[Score]) -> None:
-        """Take one pair; only differences above 0 are remembered."""
+    def add(
+        self,
+        index: int,
+        pair: Pair,
+        votes: Iterable[Vote],
+        scores: Sequence[Score],
+        discovered: Sequence[tuple[str, str, str]] = (),
+    ) -> None:
+        """Take one pair; only differences above 0 are remembered.
+
+        `discovered` are the (lane, slice, metric) that the engine found by now: the pair has no votes of its own there.
+        """
+        slices = {f"{name}={category.value}" for name, category in pair.request.categories.items()}
         said = {score.metric: score.explanation for score in scores}
         carried = (Resolution.SCORED, Resolution.FAILED, Resolution.TIMED_OUT)
         comparison = f"{pair.lane.baseline}..{pair.lane.candidate}"
@@ -84,6 +96,11 @@ class Worsts:
             if vote.lane == comparison and vote.outcome in carried:
                 seen.add(vote.metric)
                 self._offer((vote.slice, vote.metric), vote.d, index, pair, said)
+                for lane, slice_, metric in discovered if vote.slice == ALL and vote.d > 0 else ():
+                    if (lane, metric) == (vote.lane, vote.metric) and slices.issuperset(
+                        parts(slice_) or ("",)
+                    ):
+                        self._offer((slice_, metric), vote.d, index, pair, said)
         for score in scores:
             # Agreement is not judged without a control, and yet a disagreement is worth reading.
             agreed = score.values.get(Leg.CANDIDATE) if score.sense == Sense.AGREE else None

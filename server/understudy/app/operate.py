@@ -86,6 +86,7 @@ def status(run_dir: Path, *, as_json: bool) -> int:
     for one in voted[:SHOWN]:
         table.add_row(
             one["slice"]
+            + (" (found)" if one["discovered"] else "")
             + "".join(f" (= {other})" for other in shown_for.get((one["lane"], one["slice"]), ()))
             + f"{turn}x {one['metric']}",
             one["state"].replace("_", " ").lower() + (f" ({one['tier']})" if one["tier"] else ""),

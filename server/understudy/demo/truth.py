@@ -11,6 +11,7 @@ from typing import Any, cast
 from understudy import plugins
 from understudy.category import Categorizer
 from understudy.demo.traffic import tokens
+from understudy.drift.cross import parts
 from understudy.drift.vote import ALL
 from understudy.engine.corpus import Example, heldout
 from understudy.pair import Request, Sampling
@@ -127,13 +128,22 @@ def truth(
     told: dict[str, Loss | None] = {}
     for name in names:
         strata: dict[str, list[Measured]] = {}
-        for example in places.get(name, ()):
+        for example in _of(name, places):
             strata.setdefault(example.category, []).append(known[example.id])
         told[name] = _joined(
-            Counter(example.category for example in members.get(name, ())),
+            Counter(example.category for example in _of(name, members)),
             {category: loss(held) for category, held in strata.items()},
         )
     return told
+
+
+def _of(name: str, held: Mapping[str, Sequence[Example]]) -> Sequence[Example]:
+    """The prompts of a slice, or of an intersection of two."""
+    both = parts(name)
+    if both is None:
+        return held.get(name, ())
+    others = {example.id for example in held.get(both[1], ())}
+    return [example for example in held.get(both[0], ()) if example.id in others]
 
 
 def _joined(counts: Counter[str], strata: Mapping[str, Loss]) -> Loss | None:

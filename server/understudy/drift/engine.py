@@ -93,6 +93,11 @@ class Drift:
         """Keys of the live lanes, instrument checks left out."""
         return [lane for lane in sorted(self._lanes) if not same(lane)]
 
+    @property
+    def discovered(self) -> list[Name]:
+        """Cells of intersections that nobody named, those there are now."""
+        return sorted(self._search.stands)
+
     def tick_of(self, ts: float) -> int:
         """The tick of an admission time."""
         return int(ts // self._tick_s)

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from difflib import get_close_matches
 
+from understudy.drift.cross import JOIN, joined, parts
 from understudy.drift.tolerance import DEFAULTS, OTHER, Tolerances
 from understudy.drift.vote import ALL, cell_metrics
 from understudy.score import Metric
@@ -41,9 +42,15 @@ def strange(
 
 
 def slices(where: str, names: Collection[str], categorizers: Collection[str]) -> list[str]:
-    """One line for each name that is not `<categorizer>=<value>`; which values there are nobody can know."""
+    """One line for each name that is neither `<categorizer>=<value>` nor two of these, sorted and joined by `&`.
+
+    Which values there are nobody can know.
+    """
     lines = []
     for name in names:
+        if JOIN in name:
+            lines += _intersection(where, name, categorizers)
+            continue
         categorizer, equals, value = name.partition("=")
         if not equals or not value or not categorizer:
             some = ", ".join(f"{one}=..." for one in sorted(categorizers))
@@ -53,6 +60,18 @@ def slices(where: str, names: Collection[str], categorizers: Collection[str]) ->
                 f"{where}: {name!r} names no categorizer that is configured; {mend(categorizer, categorizers)}"
             )
     return lines
+
+
+def _intersection(where: str, name: str, categorizers: Collection[str]) -> list[str]:
+    sides = name.split(JOIN)
+    wrong = slices(where, sides, categorizers)
+    if wrong or parts(name) is not None:
+        return wrong
+    if len(sides) == 2 and parts(joined(*sides)) is not None:
+        return [f"{where}: {name!r} is not sorted; did you mean {joined(*sides)}?"]
+    return [
+        f"{where}: {name!r} is no slice; two slices of different categorizers make one: language=de&task=math"
+    ]
 
 
 def mend(name: str, known: Collection[str]) -> str:

@@ -31,6 +31,7 @@ def cell_report(
         breached_at=breached_at,
         trail=tuple(trail),
         reason=v.reason.value,
+        discovered=v.discovered,
     )
 
 
@@ -48,12 +49,13 @@ def told(cell: CellReport) -> dict[str, Any]:
         "tau": cell.tau,
         "smallest_effect_seen": cell.smallest,
         "more_pairs": cell.more_pairs,
+        **({"discovered": True} if cell.discovered else {}),
     }
 
 
 def overall(cells: Sequence[CellReport], *, faulty: bool = False) -> State:
     """The run's one word: a breach anywhere, else a fault, else within everywhere judged, else undecided."""
-    states = {cell.state for cell in cells if cell.judged}
+    states = {cell.state for cell in cells if cell.asked}
     if State.BREACH in states:
         return State.BREACH
     if faulty or State.INSTRUMENT_FAULT in states:
@@ -63,7 +65,7 @@ def overall(cells: Sequence[CellReport], *, faulty: bool = False) -> State:
 
 def headline(state: State, cells: Sequence[CellReport]) -> str:
     """The answer in a sentence or two."""
-    judged = [cell for cell in cells if cell.judged]
+    judged = [cell for cell in cells if cell.asked]
     within = sum(cell.state == State.WITHIN for cell in judged)
     if state == State.BREACH:
         breached = [cell for cell in judged if cell.state == State.BREACH]
@@ -75,7 +77,8 @@ def headline(state: State, cells: Sequence[CellReport]) -> str:
             )
         return (
             f"{len(breached)} of {len(judged)} judged cells breached their tolerance; the surest: {worst.slice} "
-            f"{worst.metric}, {100 * (worst.effect or 0):.1f} points worse (tolerance {100 * worst.tau:g})."
+            f"{worst.metric}{' (a slice nobody named)' if worst.discovered else ''}, "
+            f"{100 * (worst.effect or 0):.1f} points worse (tolerance {100 * worst.tau:g})."
         )
     if state == State.INSTRUMENT_FAULT:
         return "The baseline differs from itself beyond tolerance: nothing here tells about the candidate."

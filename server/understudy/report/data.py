@@ -46,11 +46,18 @@ class CellReport:
     """(pairs so far, breach, certificate evidence), the latter two as shares of their log threshold."""
     reason: str = ""
     """The drift engine's named reason; 'shown_only' is a metric that is never judged."""
+    discovered: bool = False
+    """An intersection of two slices that nobody named."""
 
     @property
     def judged(self) -> bool:
         """False for a metric that is shown only."""
         return self.reason != "shown_only"
+
+    @property
+    def asked(self) -> bool:
+        """False for what says nothing about the run: shown only, or discovered and no breach, a mere suspicion."""
+        return self.judged and (not self.discovered or self.state == State.BREACH)
 
     def in_tolerances(self, effect: float) -> float:
         """An effect as a multiple of the tolerance; 0 for the sum over cells, which has none."""

@@ -103,6 +103,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "evidence_ratio": _number(verdict.evidence_ratio),
         "coverage": _number(verdict.coverage),
         "more_pairs": verdict.more_pairs,
+        "discovered": verdict.discovered,
     }
 
 
