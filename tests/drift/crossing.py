@@ -21,7 +21,7 @@ Harm = Callable[[Ints, Ints], Floats]
 
 
 def tolerances(tau: float = 0.02, **more: object) -> Tolerances:
-    return streams.tolerances(tau, **{"discovery": {"on": True}, **more})
+    return streams.tolerances(tau, **{"discovery": {}, **more})
 
 
 class Traffic:

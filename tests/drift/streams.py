@@ -12,7 +12,9 @@ LANE = "base..cand"
 
 
 def tolerances(tau: float = 0.02, **more: object) -> Tolerances:
-    return Tolerances.from_dict({"metrics": {"m": {"tau": tau}, "n": {"tau": tau}}, **more})
+    """Without discovery, unless asked for: the formulas are about the whole budget."""
+    metrics = {"m": {"tau": tau}, "n": {"tau": tau}}
+    return Tolerances.from_dict({"metrics": metrics, "discovery": {"on": False}, **more})
 
 
 def differences(rng: np.random.Generator, n: int, delta: float, p01: float = 0.01) -> np.ndarray:

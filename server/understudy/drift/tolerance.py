@@ -76,7 +76,7 @@ class Discovery:
     the start weight that a named cell has among 160; and of 20 votes six are bad where 30 points are lost.
     """
 
-    on: bool = False
+    on: bool = True
     share: float = 0.1
     """Share of the budget that the places have together; cells with a name of their own keep the rest."""
     places: int = 16
