@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from understudy.drift.bet import Ints
 from understudy.drift.judge import SPREAD_SHARE
-from understudy.drift.tolerance import Budget
+from understudy.drift.tolerance import Budget, Discovery
 
 from sim.plan import MONTH_TICKS
 from sim.runs import TICK_WEIGHT, Runs, draw, fastest, mix
@@ -14,6 +14,8 @@ from sim.teach.ink import Panel, picture
 
 SEED = 5
 CELLS = 60
+KEPT = 1.0 - Discovery().share
+"""Of every start weight, what cells with a name of their own have."""
 MARKER = 0.125
 """Start weight of an announced change."""
 P01 = 0.01
@@ -41,12 +43,12 @@ def to_breach(delta: float, tau: float, x: float, start: float) -> float | None:
 
 def announced(delta: float, tau: float, budget: float = 0.5) -> float | None:
     """Votes to a page after an announced change: a cell has a 60th of an eighth."""
-    return to_breach(delta, tau, budget * (1.0 - SPREAD_SHARE), MARKER / CELLS)
+    return to_breach(delta, tau, budget * (1.0 - SPREAD_SHARE), KEPT * MARKER / CELLS)
 
 
 def unannounced(delta: float, tau: float) -> float | None:
     """Votes to a page after a change nobody told: a cell has a 60th of a tick's weight."""
-    return to_breach(delta, tau, Budget().page * (1.0 - SPREAD_SHARE), 0.5 / MONTH_TICKS / CELLS)
+    return to_breach(delta, tau, Budget().page * (1.0 - SPREAD_SHARE), KEPT * 0.5 / MONTH_TICKS / CELLS)
 
 
 def medians(
@@ -62,7 +64,9 @@ def medians(
     runs = Runs(RUNS, tau=tau)
     here, found = np.arange(RUNS), np.full(RUNS, math.inf)
     for tick in range(120 * 6):
-        runs.sow(MARKER / CELLS if tick == 0 else TICK_WEIGHT / CELLS, TICK_WEIGHT if tick else 0.0)
+        runs.sow(
+            KEPT * MARKER / CELLS if tick == 0 else KEPT * TICK_WEIGHT / CELLS, TICK_WEIGHT if tick else 0.0
+        )
         counts: Ints = draw(rng, each, p, len(here))
         runs.tick(counts)
         done = runs.certified if within else runs.breach
@@ -121,7 +125,7 @@ def prices(tau: float = 0.02) -> list[str]:
     rows = []
     for d in EFFECTS:
         cost = math.log(10.0) / fastest(mix(*chances(d)), tau)
-        roll = to_breach(d, tau, Budget().rollback, MARKER / CELLS)
+        roll = to_breach(d, tau, Budget().rollback, KEPT * MARKER / CELLS)
         rows.append(
             [
                 f"{100 * d:+.0f} points",
