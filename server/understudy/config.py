@@ -16,6 +16,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from understudy.alert import Settings as Alert
 from understudy.capture.parquet import Settings as Capture
+from understudy.category.topic import Settings as Topic
 from understudy.codec import Settings as KServe
 from understudy.compat import Settings as Compat
 from understudy.errors import ConfigError
@@ -132,10 +133,12 @@ class Analyzers:
 class Categories:
     """Which slices a request belongs to."""
 
-    names: tuple[str, ...] = ("declared", "language", "task", "length")
+    names: tuple[str, ...] = ("declared", "language", "task", "length", "topic")
     """Entry points of the group understudy.categorizers."""
     expected: tuple[str, ...] = ()
     """Slices known beforehand, e.g. "language=es": their very first votes count."""
+    topic: Topic = field(default_factory=Topic)
+    """Which topics there are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ from understudy.analysis.notes import notes, provenance
 from understudy.analysis.result import Result
 from understudy.capture.row import WITHHELD
 from understudy.category import LOAD, Categorizer
+from understudy.category.build import build
+from understudy.category.build import versions as told_versions
 from understudy.drift.engine import Drift
 from understudy.drift.spelling import made, strange
 from understudy.drift.tolerance import Tolerances
@@ -44,7 +46,7 @@ class Settings:
 
     analyzers: tuple[str, ...] = ("refusal", "tone", "format", "agreement", "numbers", "language", "drift")
     """Names of analyzer plugins."""
-    categorizers: tuple[str, ...] = ("declared", "language", "task", "length")
+    categorizers: tuple[str, ...] = ("declared", "language", "task", "length", "topic")
     """Names of categorizer plugins; a pair's own categories stand."""
     duplicates: Duplicates = Duplicates.ERROR
     """What to do about an id that comes twice: error or suffix."""
@@ -79,8 +81,9 @@ def analyze(
         limits = {name: replace(limit, absolute=True) for name, limit in tolerances.metrics.items()}
         tolerances = replace(tolerances, metrics=limits)
     analyzers = [cast(Analyzer, cls()) for cls in _loaded("analyzers", settings.analyzers)]
-    categorizers = [cast(Categorizer, cls()) for cls in _loaded("categorizers", settings.categorizers)]
+    categorizers = build(plugins.load("categorizers", settings.categorizers))
     versions = ", ".join(f"{analyzer.name} {analyzer.version}" for analyzer in analyzers)
+    versions += "".join(f", categorizer {name} {told}" for name, told in told_versions(categorizers).items())
     drift = Drift(tolerances, analyzers=versions, run=True, tick_s=float(TICK_PAIRS))
     seen, coupled, lanes, slices = Seen(), set[bool](), dict[str, None](), dict[str, None]()
     stored = set[str]()

@@ -9,6 +9,7 @@ from typing import Any
 from understudy import plugins, tls
 from understudy.app import roster
 from understudy.category import LOAD
+from understudy.category.build import build
 from understudy.codec.kserve import INFER, STREAM
 from understudy.config import Analyzers, Categories, Config, load
 from understudy.drift.load import load as load_tolerances
@@ -44,7 +45,7 @@ def named(config: Config) -> list[str]:
     """What the config names and cannot be used."""
     problems: list[str] = []
     checks: list[Callable[[], object]] = [
-        lambda: plugins.load("categorizers", config.categories.names),
+        lambda: build(plugins.load("categorizers", config.categories.names), config.categories.topic),
         lambda: plugins.load("analyzers", config.analyzers.names),
     ]
     if config.relay.tls is not None:
@@ -68,7 +69,8 @@ def vocabulary(analyzers: Analyzers, categories: Categories) -> tuple[set[str] |
     Raises:
         PluginError: one of them cannot be loaded.
     """
-    categorizers = {LOAD, *(cls().name for cls in _classes("categorizers", categories.names))}
+    telling = build(plugins.load("categorizers", categories.names), categories.topic)
+    categorizers = {LOAD, *(one.name for one in telling)}
     loaded = [cls() for cls in _classes("analyzers", analyzers.names if analyzers.workers else ())]
     # What analyzers elsewhere score is known once they run.
     metrics = None if analyzers.addresses else made([m for one in loaded for m in one.metrics])

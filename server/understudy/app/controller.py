@@ -16,7 +16,7 @@ from typing import Any
 import grpc
 import uvloop
 
-from understudy import telemetry, web
+from understudy import plugins, telemetry, web
 from understudy.alert import Alert, AlertBook, Health, Name
 from understudy.alert import State as Alerting
 from understudy.app import front, memory, roster, sight
@@ -29,6 +29,7 @@ from understudy.app.process import RECORD
 from understudy.app.serve import analyzer_sockets
 from understudy.app.troubles import Troubles
 from understudy.app.watch import Watch
+from understudy.category.build import build, versions
 from understudy.config import Config
 from understudy.drift.engine import Drift
 from understudy.drift.load import load as load_tolerances
@@ -179,7 +180,7 @@ class Controller:
         metrics = self.pool.metrics
         pipeline = Pipeline(
             self.pool,
-            Drift(self.tolerances, analyzers=json.dumps(self.pool.analyzers, sort_keys=True)),
+            Drift(self.tolerances, analyzers=json.dumps(self._versions(), sort_keys=True)),
             Journal(self.state_dir / "evidence"),
             prefix_safe=frozenset(metric.name for metric in metrics if metric.prefix_safe),
             grace_s=self.config.mirror.deadline_max_s,
@@ -190,6 +191,12 @@ class Controller:
         await self.chronicle.switched(pipeline.switched)
         self._declare(pipeline)
         return pipeline
+
+    def _versions(self) -> dict[str, str]:
+        """What scored and what told the slices apart: with another version of any, evidence begins anew."""
+        chosen = self.config.categories
+        told = versions(build(plugins.load("categorizers", chosen.names), chosen.topic))
+        return {**self.pool.analyzers, **{f"categorizer {name}": version for name, version in told.items()}}
 
     def _declare(self, pipeline: Pipeline) -> None:
         """Name this lane's cells and, when the lane is new, announce it: its start is a known change."""

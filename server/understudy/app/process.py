@@ -67,7 +67,7 @@ def compat(path: Path) -> int:
 def observer(path: Path) -> int:
     """Rebuild requests, mirror them, publish pairs."""
     from understudy.app import roster
-    from understudy.category import Categorizer
+    from understudy.category.build import build
     from understudy.codec.kserve import KServeCodec
     from understudy.config import load
     from understudy.drift.load import load as load_tolerances
@@ -78,10 +78,7 @@ def observer(path: Path) -> int:
     config = load(path)
     known = roster.read(Path(config.state_dir) / RECORD)
     tolerances = load_tolerances(Path(config.tolerances)) if config.tolerances else Tolerances.default()
-    categorizers = [
-        cast(Categorizer, cast(type, made)())
-        for made in plugins.load("categorizers", config.categories.names).values()
-    ]
+    categorizers = build(plugins.load("categorizers", config.categories.names), config.categories.topic)
     named = roster.engines(config)
     legs = {
         leg: Engine(

@@ -17,6 +17,7 @@ class Categorizer(Protocol):
     """Gives requests a value. Deterministic, no I/O after construction, at most 300 us per request."""
 
     name: str
+    # One whose values are learnt may have a `version: str`; another version is a new lane of evidence.
 
     def categorize(self, request: Request) -> Category | None:
         """The request's category; None when this categorizer has nothing to say about it."""

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any, cast
+from typing import Any
 
 from understudy import plugins
-from understudy.category import Categorizer
+from understudy.category.build import build
+from understudy.config import Categories
 from understudy.demo.traffic import tokens
 from understudy.drift.cross import parts
 from understudy.drift.vote import ALL
@@ -74,8 +75,7 @@ def _wilson(right: int, n: int, z: float = 1.96) -> tuple[float, float]:
 
 def slices(examples: Iterable[Example]) -> dict[str, list[Example]]:
     """Slice -> its prompts, by the categorizers that the proxy runs."""
-    loaded = plugins.load("categorizers", ("declared", "language", "task", "length"))
-    categorizers = [cast(Categorizer, cast(type, cls)()) for cls in loaded.values()]
+    categorizers = build(plugins.load("categorizers", Categories().names))
     found: dict[str, list[Example]] = {}
     for example in examples:
         request = Request(
