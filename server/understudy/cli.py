@@ -322,6 +322,23 @@ def drift(
     )
 
 
+@app.command(rich_help_panel=COMPARING)
+def topics(
+    captures: Annotated[
+        list[Path], typer.Argument(metavar="CAPTURE...", help="Captured Parquet, or JSON Lines of pairs.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Where the codebook goes.")] = Path("topics.npz"),
+    number: Annotated[int, typer.Option("--topics", min=2, max=64, help="How many to learn.")] = 24,
+    lists: Annotated[
+        Path | None, typer.Option("--lists", help="Not learnt, but made of these lists of words (TOML).")
+    ] = None,
+) -> None:
+    """Learn the topics of captured prompts, for the slices of the categorizer `topic`."""
+    from understudy.analysis.topics import run
+
+    raise typer.Exit(run(captures, out, number, lists))
+
+
 limits = typer.Typer(help="What a tolerances.toml says, and what a change of it means.", no_args_is_help=True)
 app.add_typer(limits, name="tolerances", rich_help_panel=COMPARING)
 
