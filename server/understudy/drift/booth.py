@@ -353,7 +353,8 @@ class Booth:
         unique, counts = np.unique(np.concatenate(rows), return_counts=True)
         place, channel = np.divmod(unique, CHANNELS)
         table = np.stack([place // span, place % span, channel, counts], axis=1).astype(np.int64)
-        return _used(Tally(tick, names, table, tuple(sorted(held.markers)), scouted))
+        tally = Tally(tick, names, table, tuple(sorted(held.markers)), scouted)
+        return _used(tally) if met else tally
 
     def _cross(self, rows: "_Counted", met: Sequence[Name]) -> tuple[list[Ints], Ints]:
         """What a tick's rows say of intersections: rows of the cells in `met`, and those of `Tally.scouted`.
