@@ -17,7 +17,7 @@ from understudy.drift.tolerance import Budget, Tier
 from understudy.drift.verdict import Why
 
 from sim.plan import DISCORDANCE, TAU, Plan
-from sim.runs import LANE, METRIC, Runs, draw, mix, tally, tolerances
+from sim.runs import LANE, METRIC, NAMED, Runs, draw, mix, tally, tolerances
 from sim.stats import mean
 
 ALPHA = 0.05
@@ -49,12 +49,10 @@ def tilted(rng: np.random.Generator, plan: Plan, *, p01: float, cells: int) -> d
     """Expected alarms a month of `cells` cells at tau, at both tiers, by importance sampling."""
     n, ticks, per_tick = plan.tilted_runs, plan.tilted_ticks, 25
     budget = Budget()
-    # M is linear in its starts: a cell with 1 / cells of the weight alarms at 1 / x where one with all of it is at
-    # cells / x.
-    levels = {
-        "page": cells / (budget.page * (1.0 - SPREAD_SHARE)),
-        "rollback": cells / budget.rollback,
-    }
+    # M is linear in its starts: a cell with 1 / cells of the named cells' weight alarms at 1 / x where one with all of
+    # it is at cells / (x NAMED).
+    spent = {"page": budget.page * (1.0 - SPREAD_SHARE), "rollback": budget.rollback}
+    levels = {tier: cells / (x * NAMED) for tier, x in spent.items()}
     runs = Runs(n, alpha=ALPHA)  # of which only M is used
     chances = mix(p01, TAU)
     bets = RHO / (1.0 + TAU)
@@ -81,7 +79,9 @@ def tilted(rng: np.random.Generator, plan: Plan, *, p01: float, cells: int) -> d
     made: dict[str, Any] = {"p01": p01, "cells": cells, "runs": n, "ticks": ticks, "pairs": ticks * per_tick}
     for name in levels:
         found = mean(cells * gained[name])
-        made[name] = {"value": found.value, "low": found.low, "high": found.high}
+        # What else may spend of the budget is counted as spent: discovered slices, and the sum over cells.
+        rest = (1.0 - NAMED) * spent[name] + (budget.page * SPREAD_SHARE if name == "page" else 0.0)
+        made[name] = {"value": found.value, "low": found.low, "high": found.high, "rest": rest}
     return made
 
 

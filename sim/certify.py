@@ -8,7 +8,7 @@ from understudy.drift.tolerance import Tolerances
 
 from sim.delay import detect, rest, told
 from sim.plan import TAU, Plan
-from sim.runs import TICK_WEIGHT, Runs, draw, fastest, mix
+from sim.runs import CELL_WEIGHT, TICK_WEIGHT, Runs, draw, fastest, mix
 
 PER_TICK = 10
 CELLS = 60
@@ -22,7 +22,7 @@ def certificate(rng: np.random.Generator, plan: Plan, *, p01: float) -> dict[str
     runs, chances = Runs(n), mix(p01, 0.0)
     delays = np.full(n, math.inf)
     for tick in range(500):
-        runs.sow(TICK_WEIGHT / CELLS, TICK_WEIGHT)
+        runs.sow(CELL_WEIGHT / CELLS, TICK_WEIGHT)
         runs.tick(draw(rng, PER_TICK, chances, n))
         delays[runs.certified & np.isinf(delays)] = (tick + 1) * PER_TICK
         if np.isfinite(delays).all():
@@ -78,11 +78,11 @@ def repair(rng: np.random.Generator, plan: Plan, *, p01: float) -> dict[str, Any
     runs.latch()
     middle = float(np.median(found))
     for _ in range(math.ceil(middle / PER_TICK)):
-        runs.sow(TICK_WEIGHT / CELLS, TICK_WEIGHT)
+        runs.sow(CELL_WEIGHT / CELLS, TICK_WEIGHT)
         runs.tick(draw(rng, PER_TICK, chances, n))
     cleared = np.full(n, math.inf)
     for tick in range(4000):
-        runs.sow(TICK_WEIGHT / CELLS, TICK_WEIGHT)
+        runs.sow(CELL_WEIGHT / CELLS, TICK_WEIGHT)
         runs.tick(draw(rng, PER_TICK, mix(p01, 0.0), n))
         cleared[~runs.breach & np.isinf(cleared)] = (tick + 1) * PER_TICK
         if np.isfinite(cleared).all():

@@ -12,7 +12,7 @@ from understudy.drift.bet import Floats
 from understudy.drift.tolerance import Budget
 
 from sim.plan import MONTH_TICKS, Plan
-from sim.runs import TICK_WEIGHT, Runs, draw, fastest, mix
+from sim.runs import CELL_WEIGHT, NAMED, TICK_WEIGHT, Runs, draw, fastest, mix
 from sim.stats import ratio
 
 X = Budget().page
@@ -62,7 +62,8 @@ def detect(
     for tick in range(ticks):
         if not len(here):
             break
-        runs.sow(TICK_WEIGHT / cells + (marker / cells if tick == 0 else 0.0), TICK_WEIGHT)
+        weight = CELL_WEIGHT + (NAMED * marker if tick == 0 else 0.0)
+        runs.sow(weight / cells, TICK_WEIGHT)
         runs.tick(draw(rng, per_tick, chances, len(here)))
         found = runs.breach & np.isinf(delays[here])
         delays[here[found]] = (tick + 1) * per_tick
@@ -77,7 +78,7 @@ def rest(rng: np.random.Generator, runs: Runs, *, p01: float, cells: int, pairs:
     """So many pairs without any change."""
     chances = mix(p01, 0.0)
     for _ in range(max(1, pairs // per_tick)):
-        runs.sow(TICK_WEIGHT / cells, TICK_WEIGHT)
+        runs.sow(CELL_WEIGHT / cells, TICK_WEIGHT)
         runs.tick(draw(rng, per_tick, chances, len(runs)))
 
 

@@ -21,7 +21,12 @@ METRIC = "m"
 CHANNELS = np.array([0, STEPS, 2 * STEPS, SCORED, CLUSTERS])
 """Where the counts of D = -1, 0, +1 go, then their sum, twice: pairs scored, and clusters never seen before."""
 TICK_WEIGHT = 0.5 / MONTH_TICKS
-"""Start weight of a tick of 10 s, over all cells."""
+"""Start weight of a tick of 10 s; a certificate takes it whole."""
+_FOUND = Tolerances.default().discovery
+NAMED = 1.0 - _FOUND.share if _FOUND.on else 1.0
+"""Share of the start weights that cells with a name of their own have; slices that are discovered have the rest."""
+CELL_WEIGHT = NAMED * TICK_WEIGHT
+"""Start weight of a tick of 10 s over all named cells, for the detectors of a breach."""
 
 
 def tolerances(tau: float = TAU, **more: object) -> Tolerances:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from understudy.drift.tolerance import Budget
 
 from bench.stats import Estimate, Limit, met
 from sim.delay import heard
@@ -15,8 +16,7 @@ from sim.stats import apart, quantile, rate, ratio, scaled, share
 
 Found = Mapping[str, Mapping[str, Any]]
 """Job -> its figures."""
-PAGE, ROLLBACK, SPREAD = 0.5, 0.01, 0.1
-"""Budgets a month: page tier, rollback tier, and the part of the first that the sum over cells may use."""
+PAGE, ROLLBACK = Budget().page, Budget().rollback
 
 
 def targets(found: Found) -> list[dict[str, Any]]:
@@ -38,9 +38,9 @@ def judged(name: str, f: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
         group = f"alarms of 2,000 runs of {f['pairs']:,} pairs at tau, alpha .05"
         yield target(name, group, p01, 130, found)
     elif kind == "T1 month":
-        for tier, budget, spent in (("page", PAGE, SPREAD), ("rollback", ROLLBACK, 0.0)):
+        for tier, budget in (("page", PAGE), ("rollback", ROLLBACK)):
             told = f[tier]
-            found = scaled(Estimate(told["value"], told["low"], told["high"], f["runs"]), 1.0, spent)
+            found = scaled(Estimate(told["value"], told["low"], told["high"], f["runs"]), 1.0, told["rest"])
             group = f"false alarms a month with every cell at tau, {tier} tier"
             yield target(f"{name}, {tier}", group, f"{f['cells']:,} cells, {p01}", budget, found)
     elif name.startswith(("T2", "T3")):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sim.peers.look import Bools, Judge, Look, Scene
-from sim.runs import TICK_WEIGHT, Runs
+from sim.runs import CELL_WEIGHT, TICK_WEIGHT, Runs
 
 ALPHA = 0.05
 CELLS = 300
@@ -27,7 +27,7 @@ def shipped(scene: Scene) -> Judge:
     runs = Runs(scene.runs)
 
     def judge(look: Look) -> Bools:
-        runs.sow(TICK_WEIGHT / CELLS, TICK_WEIGHT)
+        runs.sow(CELL_WEIGHT / CELLS, TICK_WEIGHT)
         runs.tick(_counts(look))
         return runs.breach.copy()
 

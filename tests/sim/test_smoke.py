@@ -14,7 +14,7 @@ from understudy.errors import ConfigError
 from sim import boundary, page, run, table, work
 from sim.peers import river, rules
 from sim.plan import QUICK, Plan
-from sim.runs import Runs, draw, fastest, mix
+from sim.runs import NAMED, Runs, draw, fastest, mix
 
 TINY: Plan = replace(
     QUICK,
@@ -101,11 +101,12 @@ def test_importance_sampling_gives_what_counting_gives() -> None:
     plan = replace(TINY, tilted_runs=1500, tilted_ticks=40)
     told = boundary.tilted(np.random.default_rng(1), plan, p01=0.02, cells=3)["page"]
     rng, n = np.random.default_rng(2), 6000
-    runs = Runs(n, alpha=0.4 / 3)
+    level = 3 / (0.4 * NAMED)
+    runs = Runs(n, alpha=0.4)
     for _ in range(40):
         runs.sow(1.0 / 40)
         runs.count(draw(rng, 25, mix(0.02, 0.02), n))
-        over = runs.value() >= 3 / 0.4
+        over = runs.value() >= level
         runs.alarms[over] = 1
     counted = 3 * float(runs.alarms.mean())
     spread = 3 * float(np.sqrt(runs.alarms.var() / n))

@@ -23,8 +23,8 @@ def test_alarms_of_the_accelerated_runs_are_judged_by_the_interval_of_their_numb
 
 
 def test_a_month_counts_the_whole_share_of_the_sum_over_cells_as_spent() -> None:
-    told = {"value": 0.3, "low": 0.28, "high": 0.32}
-    sure = {"value": 0.02, "low": 0.015, "high": 0.025}
+    told = {"value": 0.3, "low": 0.28, "high": 0.32, "rest": 0.1}
+    sure = {"value": 0.02, "low": 0.015, "high": 0.025, "rest": 0.0}
     page, rollback = judged(
         "T1 month, 60 cells, p01 0.1", {"p01": 0.1, "cells": 60, "runs": 9, "page": told, "rollback": sure}
     )
