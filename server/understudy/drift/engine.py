@@ -270,7 +270,7 @@ class Drift:
     def _discover(self, tick: int) -> list[Change]:
         """Intersections leave and take the places there are for them, by what closed ticks said."""
         room = self.tolerances.maximum_cells - len(self._cells)
-        left, come = self._search.moves(self._cells, tick, self._ttl, room)
+        left, come = self._search.moves(self._cells, self._lanes, tick, self._ttl, room)
         changes: list[Change] = []
         if left:
             gone = set(left)

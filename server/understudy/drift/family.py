@@ -34,6 +34,8 @@ Bools = npt.NDArray[np.bool_]
 LARGE = 650.0
 """Bound on one tick's |log factor|: e^650 is still finite."""
 FLOOR = 1e-290
+NOWHERE = -1
+"""The place of a discovered cell that stands on none: what is latched stays, and no start weight comes to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class Family:
         self.pools: list[tuple[str, float]] = []
         """(lane or "", weight left): what announced changes keep for cells not seen yet."""
         self.found: dict[Name, int] = {}
-        """Cells that were discovered, and the place each stands on."""
+        """Cells that were discovered, and the place each stands on; NOWHERE: on none any more."""
         self.kept: list[tuple[str, list[float]]] = []
         """(lane or "", weight left of each place): the same for places."""
         self.reserved = reserved
@@ -141,6 +143,11 @@ class Family:
         self.declare(names)
         for name, place in names.items():
             self._draw_kept(self.index[name], place)
+
+    def unseat(self, names: Iterable[Name]) -> None:
+        """These give their places up and stay cells."""
+        self.found |= dict.fromkeys(names, NOWHERE)
+        self._places()
 
     def declare(self, names: Iterable[Name]) -> None:
         """Add cells; they count votes from the next tick on and draw their share of past markers."""
@@ -194,7 +201,12 @@ class Family:
         self.lane = np.array([where[lane] for lane, _, _ in self.names], dtype=np.int64)
         self.crossed = [name for name in self.names if parts(name[1]) is not None] if self.places else []
         self._stands = np.array(
-            [self.index[name] for name in self.found if name in self.index], dtype=np.int64
+            [
+                self.index[name]
+                for name, place in self.found.items()
+                if place != NOWHERE and name in self.index
+            ],
+            dtype=np.int64,
         )
 
     def _bets(self, tau: float) -> Floats:
@@ -227,7 +239,8 @@ class Family:
         if self.places:
             self.kept.append((lane, [weight * self.reserved / self.places] * self.places))
             for name, place in self.found.items():
-                self._draw_kept(self.index[name], place, newest=True)
+                if place != NOWHERE:
+                    self._draw_kept(self.index[name], place, newest=True)
             self.kept = [entry for entry in self.kept if max(entry[1]) > 1e-9][-64:]
         weight *= 1.0 - self.reserved
         self.pools.append((lane, weight - self._draw(positions, lane, weight, reserve=1.0)))

@@ -17,10 +17,11 @@ so discovered cells alarm at most r x times a month in expectation, named cells 
 A place is given up when new votes do not bear the proposal out (MINIMUM of them, and their mean within the tolerance,
 long before that could be certified), when no vote comes for a certificate's time to live, or for a proposal that
 shows BETTER nats more than the weakest that stands there does. A cell that anybody was told of (a tier, a breach, an
-instrument fault) gives its place up only once it has been certified for that time: an alert must end by proof.
+instrument fault) gives its place up only once it has been certified for that time: an alert must end by proof. Where
+none can come because its lane has been silent for that time, it gives the place up and stays what it is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,7 +31,7 @@ import numpy.typing as npt
 from understudy.drift.bet import BINS, STEPS, VALUES, Ints, kl_inf, shares
 from understudy.drift.booth import Name, Tally
 from understudy.drift.cross import joined
-from understudy.drift.family import Bools, Family
+from understudy.drift.family import NOWHERE, Bools, Family
 from understudy.drift.judge import STATES
 from understudy.drift.scout import Scout
 from understudy.drift.tolerance import Discovery
@@ -44,9 +45,10 @@ _WITHIN = STATES.index(State.WITHIN)
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """What stands on a place."""
+    """What stands on a place, or stood there until its lane fell silent."""
 
     place: int
+    """NOWHERE: on none any more."""
     since: int
     """Tick of its proposal."""
     score: float
@@ -82,9 +84,15 @@ class Search:
         mine = (low >= 0) & (high >= 0)
         self._scout.take(family, (low[mine], high[mine], bins[mine], number[mine]), (votes, sums))
 
-    def moves(self, family: Family, tick: int, ttl: int, room: int) -> tuple[list[Name], dict[Name, int]]:
-        """Who leaves their place after a tick, and who comes to which; `room`: cells that may still be added."""
+    def moves(
+        self, family: Family, lanes: Mapping[str, int], tick: int, ttl: int, room: int
+    ) -> tuple[list[Name], dict[Name, int]]:
+        """Who leaves their place after a tick, and who comes to which.
+
+        `lanes`: the last tick of each; `room`: cells that may still be added.
+        """
         left = [name for name in self.stands if self._leaves(family, name, tick, ttl)]
+        self._unseat(family, lanes, tick, ttl, set(left))
         room += len(left)
         standing = {name: stand for name, stand in self.stands.items() if name not in left}
         free = sorted(set(range(self._settings.places)) - {stand.place for stand in standing.values()})
@@ -125,6 +133,19 @@ class Search:
         votes = int(counts.sum())
         refuted = votes >= self._settings.minimum and float(counts @ VALUES) <= family.tau[i] * votes
         return refuted or tick - max(int(c["last"][i]), stand.since) > ttl
+
+    def _unseat(
+        self, family: Family, lanes: Mapping[str, int], tick: int, ttl: int, left: Collection[Name]
+    ) -> None:
+        """Cells that somebody was told of and whose lane fell silent keep what they latched, and no place."""
+        silent = [
+            name
+            for name, stand in self.stands.items()
+            if name not in left and stand.place != NOWHERE and tick - lanes.get(name[0], tick) > ttl
+        ]
+        if silent:
+            self.stands |= {name: replace(self.stands[name], place=NOWHERE) for name in silent}
+            family.unseat(silent)
 
     def _borne(self, family: Family, name: Name) -> float:
         """Nats that its votes since the proposal speak for it."""

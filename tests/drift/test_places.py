@@ -1,0 +1,98 @@
+"""Places of discovery: who stands on one, who gives it up, and what a cell is that stands on none any more."""
+
+import numpy as np
+from understudy.drift.engine import Drift
+from understudy.drift.tolerance import Tier
+from understudy.drift.verdict import State, Verdict
+
+from tests.drift.crossing import HARMED, Columns, Harm, Traffic, here, tolerances
+
+DAY = 8640
+"""Ticks."""
+
+
+def moved(columns: Columns, lane: str) -> Columns:
+    """The same in another lane."""
+    ts, names, clusters, pairs, d, codes = columns
+    return ts, [(lane, slice_, metric) for _, slice_, metric in names], clusters, pairs, d, codes
+
+
+def replaced(lane: str, traffic: Traffic, drift: Drift, ticks: range, harm: Harm, until: Tier) -> int:
+    """Feed a lane until its German mathematics has a tier; the tick after it."""
+    for number in ticks:
+        drift.add_columns(*moved(traffic.tick(number, harm), lane))
+        drift.close(number)
+        if any(v.tier >= until for v in told(drift, lane)):
+            return number + 1
+    return -1
+
+
+def told(drift: Drift, lane: str) -> list[Verdict]:
+    return [v for v in drift.verdicts() if v.slice == HARMED and v.lane.candidate == lane.partition("..")[2]]
+
+
+def two_lanes() -> tuple[Drift, Traffic, int]:
+    """One place; `a..b` breached on it, was replaced, and three days later `a..c` suffers the same."""
+    traffic = Traffic(0)
+    drift = Drift(tolerances(discovery={"on": True, "places": 1}))
+    for lane in ("a..b", "a..c"):
+        drift.declare(lane, traffic.slices, ["m"])
+    drift.announce("start")
+    after = replaced("a..b", traffic, drift, range(300), here(0.5), Tier.PAGE)
+    assert after > 0
+    drift.announce("start of c")
+    first = after + 3 * DAY
+    return drift, traffic, replaced("a..c", traffic, drift, range(first, first + 400), here(0.5), Tier.PAGE)
+
+
+def test_a_lane_that_was_replaced_holds_no_place_and_its_breach_stays_latched() -> None:
+    drift, _, after = two_lanes()
+    assert after > 0, "the harm of the lane that came after is found"
+    (old,) = told(drift, "a..b")
+    assert old.state is State.BREACH and old.discovered
+    assert drift.discovered == [("a..b", HARMED, "m"), ("a..c", HARMED, "m")]
+    family = drift._cells
+    family.pending[:] = 0.0
+    family.sow(1.0)
+    family.mark(1.0)
+    assert family.pending[family.index["a..b", HARMED, "m"], 0] == 0.0, "it has no share any more"
+    assert family.pending[:, 0].sum() <= 2.0
+    late = Drift(drift.tolerances)
+    late.restore(drift.snapshot())
+    assert late.snapshot() == drift.snapshot() and late.verdicts() == drift.verdicts()
+
+
+def test_a_breach_off_its_place_is_left_by_a_certificate_and_forgotten_a_day_later() -> None:
+    drift, traffic, after = two_lanes()
+    traffic.per_tick, traffic.both = 400, 0.1
+    states = []
+    for number in range(after, after + 60):
+        drift.add_columns(*moved(traffic.tick(number, here(0.0), 0.001), "a..b"))
+        drift.close(number)
+        states += [v.state for v in told(drift, "a..b")]
+    assert states[-1] is State.WITHIN
+    last = after + 60 + DAY + 1
+    for number in (last, last + 1):
+        drift.add_columns(*moved(traffic.tick(number, here(0.0), 0.001), "a..b"))
+        drift.close(number)
+    assert told(drift, "a..b") == []
+
+
+def test_start_weights_sum_to_one_at_most_with_cells_that_left_their_place() -> None:
+    drift = Drift(tolerances(discovery={"on": True, "share": 0.4, "places": 2}))
+    drift.declare("a..b", ["all", "language=de", "task=math"], ["m"])
+    family = drift._cells
+    given = 0.0
+    for n in range(6):
+        for what in (lambda: family.mark(1 / 8), lambda: family.sow(0.001)):
+            what()
+            given += float(family.pending[:, 0].sum())
+            family.pending[:] = 0.0
+        names = [("a..b", f"language=de&task={n}-{place}", "m") for place in range(2)]
+        family.unseat([name for name, place in family.found.items() if place >= 0])
+        family.find({name: place for place, name in enumerate(names)})
+        given += float(family.pending[:, 0].sum())
+        family.pending[:] = 0.0
+    assert len(family.found) == 12
+    assert 0.9 * 6 / 8 * 0.4 < given <= 6 / 8 + 6 * 0.001
+    assert np.isclose(family.weight[[family.index[name] for name in family.found]], 0.0).all()
