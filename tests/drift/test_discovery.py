@@ -8,6 +8,7 @@ from understudy.drift import scout
 from understudy.drift.booth import Tally
 from understudy.drift.cross import CATEGORIES, joined, meetings, parts
 from understudy.drift.engine import Drift
+from understudy.drift.spelling import slices
 from understudy.drift.tolerance import Tier, Tolerances
 from understudy.drift.verdict import Change, State, Why
 from understudy.drift.vote import EVERY, Resolution, Vote
@@ -57,6 +58,17 @@ def test_an_intersection_may_be_as_bad_as_the_laxer_of_its_slices_unless_it_has_
     assert tolerances(slices=lax).tau(HARMED, "m") == 0.1
     assert tolerances(slices={**lax, HARMED: {"tau": {"m": 0.03}}}).tau(HARMED, "m") == 0.03
     assert tolerances(slices={"task=math": {"tau": {"m": 0.001}}}).tau(HARMED, "m") == 0.02
+
+
+def test_a_misspelt_intersection_is_told_with_the_mend() -> None:
+    known = {"language", "task"}
+    assert slices("x", [HARMED], known) == []
+    assert slices("x", ["task=math&language=de"], known) == [
+        f"x: 'task=math&language=de' is not sorted; did you mean {HARMED}?"
+    ]
+    assert "did you mean task?" in slices("x", ["language=de&tusk=math"], known)[0]
+    for wrong in ("task=a&task=b", "language=de&task=a&task=b"):
+        assert "two slices of different categorizers" in slices("x", [wrong], known)[0]
 
 
 # -- what is found ---------------------------------------------------------------------------------------------

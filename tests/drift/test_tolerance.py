@@ -56,6 +56,13 @@ def test_overrides_fall_back_in_order() -> None:
         ({"coverage": 0.2}, "coverage"),
         ({"minimum_clusters": 1.5}, "minimum_clusters"),
         ({"tick": 10}, "file.tick"),
+        ({"discovery": True}, "discovery"),
+        ({"discovery": {"on": 1}}, "discovery.on"),
+        ({"discovery": {"share": 0}}, "discovery.share"),
+        ({"discovery": {"share": 0.5}}, "discovery.share"),
+        ({"discovery": {"places": 0}}, "discovery.places"),
+        ({"discovery": {"minimum": 2.5}}, "discovery.minimum"),
+        ({"discovery": {"seats": 4}}, "discovery.seats"),
     ],
 )
 def test_a_mistake_is_one_line_naming_the_field(data: dict[str, object], field: str) -> None:

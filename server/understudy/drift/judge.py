@@ -11,6 +11,7 @@ import numpy as np
 
 from understudy.drift.bet import Ints
 from understudy.drift.booth import Name
+from understudy.drift.cross import parts
 from understudy.drift.family import Bools, Detector, Family
 from understudy.drift.tolerance import Tier, Tolerances
 from understudy.drift.verdict import State
@@ -159,12 +160,16 @@ def check(family: Family, active: Ints, at: Thresholds) -> None:
 
 
 def faulted(family: Family, control: Family) -> Bools:
-    """Cells of the comparison whose own instrument cell, or the metric's in slice `all`, is at fault."""
+    """Cells of the comparison whose own instrument cell, or the metric's in slice `all`, is at fault.
+
+    The control has no intersections: theirs are the cells of both their slices.
+    """
     made = np.zeros(len(family), dtype=bool)
     for i in np.flatnonzero(control.cells["breach"]).tolist():
         lane, slice_, metric = control.names[i]
+        its = {name[1] for name in family.crossed if slice_ in (parts(name[1]) or ())} | {slice_}
         for j, (other, its_slice, its_metric) in enumerate(family.names):
-            if its_metric == metric and slice_ in (ALL, its_slice) and _shares_engine(other, lane):
+            if its_metric == metric and (slice_ == ALL or its_slice in its) and _shares_engine(other, lane):
                 made[j] = True
     return made
 
