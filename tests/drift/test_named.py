@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
-from understudy.drift.booth import Booth
 from understudy.drift.engine import Drift
 from understudy.drift.verdict import State
 from understudy.drift.vote import Vote
 
 from tests.drift import streams
-from tests.drift.crossing import HARMED, Traffic, engine, found, given, here, tolerances
+from tests.drift.crossing import HARMED, Traffic, engine, given, here, tolerances
 from tests.drift.streams import LANE, cell, drive
 
 SAME = "base..base"
@@ -48,3 +47,27 @@ def test_a_fault_of_the_instrument_in_another_slice_is_none_of_an_intersection()
     drift.announce("start")
     drive(drift, [*streams.votes(np.ones(300), slice_="language=fr", lane=SAME), *pair("c", 1, BOTH)])
     assert drift.instrument_faults() and cell(drift, HARMED).state is not State.INSTRUMENT_FAULT
+
+
+def test_a_named_intersection_is_filled_from_its_slices_without_discovery_as_with_it() -> None:
+    told = []
+    for on in (True, False):
+        traffic = Traffic(8)
+        drift = engine(traffic, tolerances(discovery={"on": on}))
+        drift.declare(LANE, [HARMED], ["m"])
+        for _ in given(drift, traffic, range(50), here(0.6)):
+            pass
+        verdict = cell(drift, HARMED)
+        assert verdict.votes == traffic.harmed and verdict.state is State.BREACH
+        assert not drift.discovered and on is (b"scout" in drift.snapshot())
+        told.append((verdict.votes, verdict.effect, verdict.clusters, verdict.coverage))
+    assert told[0] == told[1]
+
+
+def test_without_discovery_no_other_intersection_is_counted() -> None:
+    traffic = Traffic(8, both=0.1)
+    drift = engine(traffic, tolerances(discovery={"on": False}))
+    drift.declare(LANE, [HARMED], ["m"])
+    drift.add_columns(*traffic.tick(0, here(0.3)))
+    tally = drift.tally(0)
+    assert len(tally.scouted) == 0 and (LANE, HARMED, "m") in tally.names

@@ -294,11 +294,13 @@ class Booth:
         names = held.names if held is not None else ()
         return sorted(name for name in names if name not in known and name[2] != EVERY)
 
-    def close(self, tick: int, known: Collection[Name], crossed: Collection[Name] | None = None) -> Tally:
+    def close(
+        self, tick: int, known: Collection[Name], crossed: Collection[Name] = (), *, scouting: bool = False
+    ) -> Tally:
         """Count a tick and forget its rows; cells not in `known` go to the slice `other` of their lane.
 
-        `crossed` are the cells there are of intersections: what counts in both slices counts in them, and votes in all
-        other intersections are `scouted`. None: intersections are not asked for.
+        `crossed` are the cells there are of intersections: what counts in both slices counts in them. With
+        `scouting`, votes in all other intersections are `scouted`.
         """
         held = self._open.pop(tick, None)
         self.closed = tick if self.closed is None else max(self.closed, tick)
@@ -307,7 +309,7 @@ class Booth:
         spelled = [
             name if name in known or name[2] == EVERY else (name[0], OTHER, name[2]) for name in held.names
         ]
-        met = _met(crossed or (), set(spelled))
+        met = _met(crossed, set(spelled))
         names = tuple(sorted({*spelled, *met}))
         where = {name: i for i, name in enumerate(names)}
         local = np.array([where[name] for name in spelled], dtype=np.int64)
@@ -343,12 +345,13 @@ class Booth:
         new = chosen[self._distinct(names, ids[chosen], parts[chosen], clusters[chosen])]
         rows.append((ids[new] * span + parts[new]) * CHANNELS + CLUSTERS)
         scouted = np.zeros((0, 5), dtype=np.int64)
-        if crossed is not None:
+        if scouting or met:
             voted = np.full(len(ids), -1, dtype=np.int64)
             voted[chosen] = bins
             counted = _Counted(names, ids, codes, parts, clusters, whose[first], one[first], voted)
-            more, scouted = self._cross(counted, met)
+            more, told = self._cross(counted, met)
             rows += more
+            scouted = told if scouting else scouted
 
         unique, counts = np.unique(np.concatenate(rows), return_counts=True)
         place, channel = np.divmod(unique, CHANNELS)

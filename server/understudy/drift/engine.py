@@ -146,8 +146,7 @@ class Drift:
         # Every owner knows whether there is room; for which of a tick's new cells, only `fold`, which sees them all.
         room = len(self._cells) < self.tolerances.maximum_cells
         new = {name for name in self._booth.newest(tick, known) if room or same(name[0])}
-        crossed = self._cells.crossed if self._search.on else None
-        return self._booth.close(tick, known | new, crossed)
+        return self._booth.close(tick, known | new, self._cells.crossed, scouting=self._search.on)
 
     # -- evidence ------------------------------------------------------------------------------------------
 

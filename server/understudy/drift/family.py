@@ -199,7 +199,7 @@ class Family:
         self.lanes = sorted({lane for lane, _, _ in self.names})
         where = {lane: i for i, lane in enumerate(self.lanes)}
         self.lane = np.array([where[lane] for lane, _, _ in self.names], dtype=np.int64)
-        self.crossed = [name for name in self.names if parts(name[1]) is not None] if self.places else []
+        self.crossed = [name for name in self.names if parts(name[1]) is not None]
         self._stands = np.array(
             [
                 self.index[name]
