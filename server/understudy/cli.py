@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from understudy import __version__
-from understudy.errors import UnderstudyError
+from understudy.errors import LINE, UnderstudyError, shown
 
 app = typer.Typer(
     name="understudy",
@@ -396,7 +396,7 @@ def guarded(command: Callable[[], object]) -> int:
     try:
         command()
     except UnderstudyError as error:
-        print(f"understudy: {error}", file=sys.stderr)
+        print(f"understudy: {shown(error, LINE)}", file=sys.stderr)
         return WRONG
     except KeyboardInterrupt:
         return 130

@@ -1,5 +1,6 @@
 """One error per thing an operator does about it; foreign errors are mapped to these at the I/O edge."""
 
+import re
 import traceback
 
 
@@ -31,6 +32,28 @@ class NotifyError(UnderstudyError):
 
 class DataError(UnderstudyError):
     """A pairs, capture or votes file is broken: the text names the file, the place and the mend."""
+
+
+NAME = 120
+"""Characters of a name that a terminal gets."""
+LINE = 1_000
+"""Characters of a line that holds such names."""
+ACTS = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff"
+    "\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+"""What a terminal obeys instead of showing it, or shows as nothing: C0, DEL, C1, bidi and other invisible controls."""
+
+
+def shown(text: object, most: int = NAME) -> str:
+    r"""Text from outside as a terminal may have it: what acts is spelt \xNN or \uNNNN, what is too long is cut."""
+    said = str(text)
+    return ACTS.sub(_spelt, said[:most]) + ("..." if len(said) > most else "")
+
+
+def _spelt(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def traced(error: BaseException) -> str:

@@ -19,7 +19,7 @@ from understudy.capture import ParquetCapture
 from understudy.capture import Settings as CaptureSettings
 from understudy.capture.parquet import State as CaptureState
 from understudy.capture.reader import admitted, ids
-from understudy.errors import ConfigError, DataError, EngineError, UnderstudyError
+from understudy.errors import LINE, ConfigError, DataError, EngineError, UnderstudyError, shown
 from understudy.pair import Lane, Leg, Output, Pair
 
 if TYPE_CHECKING:
@@ -362,7 +362,9 @@ def run(
         with bar:
             counts = asyncio.run(main())
     except UnderstudyError as error:
-        console.print(f"understudy: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        console.print(
+            f"understudy: {shown(error, LINE)}", style="red", markup=False, highlight=False, soft_wrap=True
+        )
         return 3
     except (asyncio.CancelledError, KeyboardInterrupt):
         console.print(f"interrupted; {resume}", highlight=False, soft_wrap=True)

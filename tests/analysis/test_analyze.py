@@ -371,3 +371,17 @@ def test_the_counts_of_cells_add_up_and_unjudged_ones_are_said_with_their_reason
     assert "shown, not judged (" in printed and "format: judged = false in the tolerances)" in printed
     page = (tmp_path / "out" / "report.html").read_text()
     assert "shown, not judged, because the tolerances say <code>judged = false</code>" in page
+
+
+def test_a_category_that_callers_name_cannot_act_on_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = "\x1b[2J\x9b31m\u202e\nx"
+    path = tmp_path / "pairs.jsonl"
+    line = {"prompt": "p", "baseline": "4", "candidate": "5", "category": {"task": bad}, bad: 1}
+    path.write_text("".join(json.dumps(line | {"id": str(n)}) + "\n" for n in range(60)))
+    assert run([path], tmp_path / "out", quiet=True) == 0
+    assert run([tmp_path / "no\x1b[2J"], tmp_path / "out", quiet=True) == 3
+    told = capsys.readouterr()
+    assert not {"\x1b", "\x9b", "\u202e"} & set(told.out + told.err)
+    assert r"\x1b[2J\x9b31m" in told.out.replace("\n", "")

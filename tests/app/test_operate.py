@@ -54,3 +54,15 @@ def test_pairs_that_did_not_reach_the_disk_are_counted_by_reason_where_people_lo
     assert not [line for line in printed(a_status(), monkeypatch, capsys) if "captured" in line]
     full = a_status(capture_dropped={"queue_full": 3, "disk": 0, "defect": 1})
     assert "pairs not captured: 3 (queue_full), 1 (defect)" in printed(full, monkeypatch, capsys)
+
+
+def test_a_slice_that_callers_name_cannot_act_on_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ("task=\x1b[2J", "task=\x9b31m\u202e", "task=[red]x[/]", "task=" + "y" * 500)
+    verdicts = [a_verdict(slice=name) for name in names]
+    told = describe(Reading(version="1", primary="candidate"), verdicts, [], None, None, 0, {})
+    said = "".join(printed(a_status(verdicts=told["verdicts"]), monkeypatch, capsys))
+    assert not {"\x1b", "\x9b", "\u202e"} & set(said)
+    assert r"task=\x1b[2J" in said and r"task=\x9b31m\u202e" in said and "task=[red]x[/]" in said
+    assert said.count("y") < 200

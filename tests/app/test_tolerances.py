@@ -168,3 +168,19 @@ def test_a_missing_file_is_one_line_and_wrong_use(tmp_path: Path, capsys: pytest
         show(tmp_path / "none.toml", as_json=False)
     assert guarded(lambda: diff(DEFAULT, tmp_path / "none.toml", as_json=False)) == 3
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_name_in_a_file_cannot_act_on_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mine\x1b[2J.toml"
+    path.write_text('[metrics."a\\u001b[2J\\u009b\\u202e\\nb"]\ntau = 0.02\n')
+    show(path, as_json=False)
+    diff(DEFAULT, path, as_json=False)
+    check(path, None, as_json=False)
+    guarded(lambda: show(tmp_path / "no\x1b[2J.toml", as_json=False))
+    told = capsys.readouterr()
+    assert not {"\x1b", "\x9b", "\u202e"} & set(told.out + told.err)
+    assert r"a\x1b[2J\x9b\u202e\x0ab" in told.out
+    show(path, as_json=True)
+    assert "a\x1b[2J\x9b\u202e\nb" in json.loads(capsys.readouterr().out)["metrics"]

@@ -256,3 +256,16 @@ def test_a_million_lines_are_read_in_slices(tmp_path: Path, monkeypatch: pytest.
     assert judge([path]).rows == 1200
     with pytest.raises(DataError, match="no such file"):
         judge([tmp_path / "none.parquet"])
+
+
+def test_a_slice_that_callers_name_cannot_act_on_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = "task=\x1b[2J\x9b31m\u202e\nx"
+    path = written(tmp_path / "votes\x1b[2J.jsonl", [*rows(600, 0.3, slice_=bad, odd=1)])
+    assert run([path], tmp_path / "out\x1b[2J", quiet=True) == 0
+    assert run([tmp_path / "none\x1b[2J"], tmp_path / "out", quiet=True) == 3
+    told = capsys.readouterr()
+    assert not {"\x1b", "\x9b", "\u202e"} & set(told.out + told.err)
+    assert r"\x1b[2J\x9b31m\u202e" in told.out.replace("\n", "") and r"none\x1b[2J" in told.err
+    assert json.loads((tmp_path / "out\x1b[2J/summary.json").read_text())["cells"][0]["slice"] == bad

@@ -11,7 +11,7 @@ from understudy.analysis.analyze import Settings, analyze
 from understudy.analysis.result import Result
 from understudy.drift.load import load
 from understudy.drift.tolerance import Tolerances
-from understudy.errors import UnderstudyError
+from understudy.errors import LINE, UnderstudyError, shown
 from understudy.report import State, table
 
 if TYPE_CHECKING:
@@ -43,16 +43,16 @@ def run(
     try:
         chosen = load(tolerances) if tolerances else Tolerances.default()
         with Progress(*columns, console=errors, transient=True, disable=quiet or as_json) as bar:
-            shown = bar.add_task("analyze", total=None)
+            task = bar.add_task("analyze", total=None)
             result = analyze(
                 paths,
                 out,
                 replace(settings or Settings(), file=str(tolerances or "")),
                 chosen,
-                lambda done, total: bar.update(shown, completed=done, total=total),
+                lambda done, total: bar.update(task, completed=done, total=total),
             )
     except UnderstudyError as error:
-        errors.print(f"understudy: {error}", style="red", markup=False)
+        errors.print(f"understudy: {shown(error, LINE)}", style="red", markup=False)
         return FAILED
     except KeyboardInterrupt:
         errors.print("interrupted; nothing of this run was kept")
@@ -80,9 +80,9 @@ def show(result: Result, console: "Console", out: Path) -> None:
             shares.add_column(name, justify="right")
         for slice_, values in agreed.items():
             row = (values.get(name) for name in ("exact", "edit", "task", "flips"))
-            shares.add_row(Text(slice_), *("" if value is None else f"{value:.4f}" for value in row))
+            shares.add_row(Text(shown(slice_)), *("" if value is None else f"{value:.4f}" for value in row))
         console.print(shares)
     console.print()
     for note in result.notes:
-        console.print(f"- {note}", markup=False)
-    console.print(f"\nreport: {out / 'report.html'}", markup=False, soft_wrap=True)
+        console.print(f"- {shown(note, LINE)}", markup=False)
+    console.print(f"\nreport: {shown(out / 'report.html', LINE)}", markup=False, soft_wrap=True)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from understudy.analysis.inputs import json_lines
-from understudy.errors import ConfigError, DataError, UnderstudyError
+from understudy.errors import LINE, ConfigError, DataError, UnderstudyError, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             Drill.parse(given.corrupt, given.seed) if given.corrupt else None,
         )
     except UnderstudyError as error:
-        print(f"understudy: {error}", file=sys.stderr)
+        print(f"understudy: {shown(error, LINE)}", file=sys.stderr)
         return 3
     said = [f"{counts.pairs} pairs to {given.out}"]
     if counts.suffixed:

@@ -10,7 +10,7 @@ from understudy.capture.row import WITHHELD
 from understudy.category.codebook import OTHER, TOPICS, Codebook, named, read
 from understudy.category.learn import learn, listed
 from understudy.category.terms import terms
-from understudy.errors import ConfigError, DataError
+from understudy.errors import LINE, ConfigError, DataError, shown
 
 CLUSTERS = 200_000
 """Conversations that are read; more tell nothing new."""
@@ -34,7 +34,8 @@ def run(captures: Sequence[Path], out: Path, topics: int = 24, lists: Path | Non
     made.save(out)
     book = read(out)
     _told(book, prompts)
-    print(f'{out}: {len(book.names)} topics, codebook {book.hash}: [categories.topic] codebook = "{out}"')
+    told = shown(out, LINE)
+    print(f'{told}: {len(book.names)} topics, codebook {book.hash}: [categories.topic] codebook = "{told}"')
     return 0
 
 
@@ -82,5 +83,5 @@ def _told(book: Codebook, prompts: Sequence[str]) -> None:
     for number, name in enumerate(book.names):
         speaks = {term: float(book.weights[row, number]) * common[term] for term, row in book.index.items()}
         best = sorted(speaks, key=lambda term: (-speaks[term], term))[:SHOWN]
-        print(f"{share[name] / len(prompts):6.1%}  {name:24} {' '.join(best)}")
+        print(f"{share[name] / len(prompts):6.1%}  {name:24} {shown(' '.join(best), LINE)}")
     print(f"{share[OTHER] / len(prompts):6.1%}  {OTHER}")

@@ -16,7 +16,7 @@ from understudy.drift.load import load as load_tolerances
 from understudy.drift.spelling import made, slices, strange
 from understudy.drift.tolerance import Tolerances
 from understudy.engine import manifest as manifests
-from understudy.errors import ConfigError, UnderstudyError
+from understudy.errors import LINE, ConfigError, UnderstudyError, shown
 
 
 def run(path: Path, *, as_json: bool) -> int:
@@ -33,11 +33,11 @@ def run(path: Path, *, as_json: bool) -> int:
         print(json.dumps({"ok": not problems, "problems": problems}))
     else:
         for problem in problems:
-            print(problem)
+            print(shown(problem, LINE))
         if config is not None and not problems:
             ours = [config.listen, config.compat.listen if config.compat is not None else ""]
             where = " and ".join(filter(None, ours)) or "Envoy's listener"
-            print(f"{path}: fine: {config.primary} serves on {where}{_warnings(config)}")
+            print(f"{shown(path)}: fine: {config.primary} serves on {shown(where)}{_warnings(config)}")
     return 3 if problems else 0
 
 
@@ -121,7 +121,8 @@ def _warnings(config: Config) -> str:
         told += "\nwarning: mirror.methods is empty, so nothing is mirrored: name the methods to compare"
     unknown = sorted(set(config.mirror.methods) - {INFER, STREAM})
     if unknown:
-        told += f"\nwarning: mirror.methods: {', '.join(unknown)} is no inference call of KServe v2: never mirrored"
+        names = shown(", ".join(unknown), LINE)
+        told += f"\nwarning: mirror.methods: {names} is no inference call of KServe v2: never mirrored"
     if config.engines.control is None and config.mirror.control_share:
         told += (
             "\nnote: no engines.control: control replies come from the baseline's own address, and are at most "

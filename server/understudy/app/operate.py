@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from understudy.errors import LINE, NAME, shown
 from understudy.service.lines import ask
 
 CONTROL = "control.sock"
@@ -38,7 +39,13 @@ def order(
     if as_json:
         print(json.dumps(answer))
     else:
-        print("; ".join(f"{name}: {value}" for name, value in answer.items() if not isinstance(value, dict)))
+        print(
+            "; ".join(
+                f"{shown(name)}: {shown(value, LINE)}"
+                for name, value in answer.items()
+                if not isinstance(value, dict)
+            )
+        )
     return 0
 
 
@@ -54,19 +61,25 @@ def status(run_dir: Path, *, as_json: bool) -> int:
         return 0
     console = Console()
     held = told["latch"]
-    console.print(f"primary [bold]{told['primary']}[/]" + (f"  (latched: {held['reason']})" if held else ""))
-    console.print(f"mirror {'on' if told['mirror_on'] else 'off'}  verdict {told['verdict']}")
-    console.print("  ".join(f"{name.replace('_', ' ')} {count}" for name, count in told["counts"].items()))
+    console.print(
+        f"primary [bold]{_told(told['primary'])}[/]"
+        + (f"  (latched: {_told(held['reason'], LINE)})" if held else "")
+    )
+    console.print(f"mirror {'on' if told['mirror_on'] else 'off'}  verdict {_told(told['verdict'])}")
+    console.print(
+        "  ".join(f"{_told(name.replace('_', ' '))} {count}" for name, count in told["counts"].items())
+    )
     dropped = {reason: count for reason, count in told["capture_dropped"].items() if count}
     if dropped:
         console.print(
-            "pairs not captured: " + ", ".join(f"{count} ({reason})" for reason, count in dropped.items())
+            "pairs not captured: "
+            + ", ".join(f"{count} ({_told(reason)})" for reason, count in dropped.items())
         )
     firing = [one for one in told["alerts"] if one["state"] == "firing"]
     for one in firing:
-        console.print(f"[red]{one['name']}[/] {one['annotations']['summary']}")
+        console.print(f"[red]{_told(one['name'])}[/] {_told(one['annotations']['summary'], LINE)}")
     if not told["ready"]["ok"]:
-        console.print(f"[red]not ready[/] {escape(told['ready']['why'])}", soft_wrap=True)
+        console.print(f"[red]not ready[/] {_told(told['ready']['why'], LINE)}", soft_wrap=True)
     shown_for: dict[tuple[str, str], dict[str, None]] = {}
     for one in told["verdicts"]:
         if one["same_as"]:
@@ -85,10 +98,10 @@ def status(run_dir: Path, *, as_json: bool) -> int:
     )
     for one in voted[:SHOWN]:
         table.add_row(
-            one["slice"]
+            _told(one["slice"])
             + (" (found)" if one["discovered"] else "")
-            + "".join(f" (= {other})" for other in shown_for.get((one["lane"], one["slice"]), ()))
-            + f"{turn}x {one['metric']}",
+            + "".join(f" (= {_told(other)})" for other in shown_for.get((one["lane"], one["slice"]), ()))
+            + f"{turn}x {_told(one['metric'])}",
             one["state"].replace("_", " ").lower() + (f" ({one['tier']})" if one["tier"] else ""),
             str(one["votes"]),
             _figure(one["effect"], "+.3f")
@@ -101,6 +114,11 @@ def status(run_dir: Path, *, as_json: bool) -> int:
     if len(voted) > SHOWN:
         console.print(f"... and {len(voted) - SHOWN} more cells with votes: see --json")
     return 0
+
+
+def _told(text: object, most: int = NAME) -> str:
+    """A name or a sentence of others: neither the terminal nor the markup obeys it."""
+    return escape(shown(text, most))
 
 
 def _figure(value: float | None, form: str) -> str:

@@ -21,7 +21,7 @@ from understudy.drift.judge import SPREAD_SHARE
 from understudy.drift.load import load
 from understudy.drift.spelling import strange
 from understudy.drift.tolerance import Budget, Discovery, Limit, Tolerances
-from understudy.errors import ConfigError, UnderstudyError
+from understudy.errors import LINE, ConfigError, UnderstudyError, shown
 
 DEFAULT = "default"
 """In place of a file: the shipped tolerances."""
@@ -58,10 +58,10 @@ def check(path: Path, config: Path | None, *, as_json: bool) -> int:
         print(json.dumps({"ok": not problems, "problems": problems, "hash": hashed}))
     else:
         for problem in problems:
-            print(problem)
+            print(shown(problem, LINE))
         if tolerances is not None and not problems:
-            rules = f", rules for {', '.join(tolerances.slices)}" if tolerances.slices else ""
-            print(f"{path}: fine: {len(tolerances.metrics)} metrics{rules}; hash {tolerances.hash()}")
+            rules = f", rules for {shown(', '.join(tolerances.slices), LINE)}" if tolerances.slices else ""
+            print(f"{shown(path)}: fine: {len(tolerances.metrics)} metrics{rules}; hash {tolerances.hash()}")
     return WRONG if problems else 0
 
 
@@ -199,7 +199,7 @@ def diff(old: Path, new: Path, *, as_json: bool) -> int:
         return DIFFERENT if lanes else 0
     console = _console()
     if found:
-        table = _table("what", f">{old.name}", f">{new.name}", "meaning")
+        table = _table("what", f">{shown(old.name)}", f">{shown(new.name)}", "meaning")
         for one in found:
             _row(table, one.what, _value(one.old), _value(one.new), one.means)
         console.print(table)
@@ -340,14 +340,14 @@ def _console() -> Console:
 def _table(*names: str) -> Table:
     """Columns; a name that begins with > is of figures."""
     columns = [
-        Column(name.lstrip(">"), justify="right" if name.startswith(">") else "left", overflow="fold")
+        Column(Text(name.lstrip(">")), justify="right" if name.startswith(">") else "left", overflow="fold")
         for name in names
     ]
     return Table(*columns, box=None, pad_edge=False, header_style="bold")
 
 
 def _row(table: Table, *values: str) -> None:
-    table.add_row(*map(Text, values))  # as they are: names may hold brackets
+    table.add_row(*(Text(shown(value, LINE)) for value in values))  # no markup: names may hold brackets
 
 
 def _value(value: object) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from understudy.errors import LINE, shown
 from understudy.report.cells import tally
 from understudy.report.data import CellReport, State
 from understudy.report.plot import points
@@ -44,7 +45,7 @@ def show(
     from rich.text import Text
 
     console.print(Text(state.words.upper(), style=STYLE.get(state, "bold")))
-    console.print(headline, markup=False)
+    console.print(shown(headline, LINE), markup=False)
     console.print()
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
     table.add_column("")
@@ -59,8 +60,10 @@ def show(
         table.add_row(*_row(cell, narrow=narrow, more=more))
     console.print(table)
     if len(ordered) > ROWS:
-        console.print(f"... and {len(ordered) - ROWS} more cells in {rest}", style="dim", markup=False)
-    console.print(tally(cells), markup=False)
+        console.print(
+            f"... and {len(ordered) - ROWS} more cells in {shown(rest, LINE)}", style="dim", markup=False
+        )
+    console.print(shown(tally(cells), LINE), markup=False)
     marks = ", ".join(f"{mark} {state.words}" for state, mark in SYMBOL.items())
     console.print(
         f"{marks}; effect in points, positive = the candidate is worse; tau = the tolerance; seen = the "
@@ -75,8 +78,8 @@ def _row(cell: CellReport, *, narrow: bool, more: bool) -> "list[Text]":
 
     return [
         Text(SYMBOL[cell.state], style=STYLE.get(cell.state, "dim")),
-        Text(cell.slice),
-        Text(cell.metric),
+        Text(shown(cell.slice)),
+        Text(shown(cell.metric)),
         Text(f"{cell.votes:,}"),
         Text(points(cell.effect)),
         Text(f"{points(cell.low)}..{points(cell.high)}"),

@@ -82,6 +82,8 @@ def _show(outcome: Outcome, out: Path) -> None:
     from understudy.report.table import console, show
 
     screen = console()
+    for warning in outcome.warnings:
+        screen.print(f"WARNING: {warning}", style="bold red", markup=False, soft_wrap=True)
     show(outcome.state, outcome.headline, outcome.cells, screen, more=True, rest=str(out / SUMMARY))
     not_votes = ", ".join(f"{count:,} {name}" for name, count in outcome.counters.items() if count)
     screen.print(

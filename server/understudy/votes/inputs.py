@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".parquet", ".csv", ".tsv", ".jsonl", ".ndjson", ".csv.gz", ".tsv.gz", ".jsonl.gz", ".ndjson.gz")
 """Of files taken from a directory; a file that is named is told by its content where its suffix says nothing."""
-MILLISECONDS = 1e11
-"""A `ts` beyond it would be in the year 5138: it is counted in something smaller than seconds."""
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ import numpy as np
 from understudy.drift.bet import Floats, Ints
 from understudy.drift.booth import Hashes, Name, digest, mix
 from understudy.drift.vote import ALL, EVERY
+from understudy.votes.clock import REFUSED
 from understudy.votes.form import CARRIES, CODES, NAMES, UNKNOWN
 
 if TYPE_CHECKING:
@@ -180,6 +181,8 @@ def _reason(row: dict[str, Any]) -> str:
     outcome = row["outcome"]
     if outcome is not None and outcome.strip() not in CODES:
         return f"outcome is {outcome[:40]!r}; write one of {', '.join(map(str, CODES))}"
+    if row.get(REFUSED) is not None:
+        return f"ts is {row[REFUSED]:g}, far ahead of every other row; write seconds"
     if not row["timed"]:
         return "ts is no time; write seconds"
     for name in ("slice", "metric"):

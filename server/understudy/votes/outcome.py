@@ -56,6 +56,8 @@ class Outcome:
     stalled: tuple[str, ...]
     """Cells whose coverage was under its floor for too long at the end."""
     affected: tuple[str, ...]
+    warnings: tuple[str, ...]
+    """What must be known before the verdict."""
     notes: tuple[str, ...]
 
     @property
@@ -88,6 +90,7 @@ class Outcome:
             "cells": [told(cell) for cell in self.cells],
             "tolerances": self.tolerances,
             "analyzers": self.analyzers,
+            "warnings": list(self.warnings),
             "notes": list(self.notes),
         }
 
@@ -103,6 +106,7 @@ def made(
     span: tuple[float, float] | None,
     counters: Mapping[str, int],
     breached: Mapping[tuple[str, str, str], int],
+    warnings: tuple[str, ...],
     notes: tuple[str, ...],
 ) -> Outcome:
     """From an engine that has taken everything."""
@@ -139,5 +143,6 @@ def made(
         faults=tuple(f"{slice_} x {metric}" for _, slice_, metric in faults),
         stalled=tuple(f"{one.slice} x {one.metric} ({key(one.lane)})" for one in drift.stalled()),
         affected=tuple(f"{slice_} x {metric}" for _, slice_, metric in drift.affected()),
+        warnings=warnings,
         notes=notes,
     )

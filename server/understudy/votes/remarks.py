@@ -41,7 +41,7 @@ def remarks(
     elif mode is Mode.TIMED:
         yield (
             f"A row may stand {slack_s:g} s behind later ones. What stood further behind is late and no vote: "
-            f"{counters.get('late', 0):,}."
+            f"{counters.get('late', 0):,}; it counts as missing."
         )
     if calendar and not named:
         yield "No row names cells beforehand, so a cell counts from the tick after its first row."
@@ -61,6 +61,17 @@ def remarks(
             yield f"The tolerances limit {name}, in which nothing voted; {mend(name, metrics)}"
     if mode is Mode.KEPT and overrides:
         yield "The live run judged by its own tolerances and ticks: its verdicts may differ from these."
+
+
+def warned(counters: Mapping[str, int], rows: int, coverage: float) -> Iterator[str]:
+    """What a reader must know before the verdict: more rows than the coverage lets go were no votes."""
+    late, rejected = counters.get("late", 0), counters.get("rejected", 0)
+    if late + rejected > (1.0 - coverage) * rows:
+        mend = "give a larger --slack-s, or sort the rows by ts" if late >= rejected else "mend the rows"
+        yield (
+            f"{late + rejected:,} of {rows:,} rows are no votes ({late:,} late, {rejected:,} rejected): the verdict "
+            f"does not rest on them, and a breach may hide there; {mend}."
+        )
 
 
 def gap(name: str, expected: int, after: int) -> str:

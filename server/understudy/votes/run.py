@@ -3,21 +3,24 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from understudy.drift.engine import Drift
 from understudy.drift.tolerance import Tolerances
 from understudy.drift.verdict import Change
 from understudy.drift.vote import EVERY
 from understudy.errors import ConfigError, DataError
+from understudy.votes.clock import MILLISECONDS, Clock
 from understudy.votes.course import Course
-from understudy.votes.form import DECLARED, Head
-from understudy.votes.inputs import MILLISECONDS, Source, sources
+from understudy.votes.form import CARRIES, DECLARED, MISSING, UNKNOWN, Head
+from understudy.votes.inputs import Source, sources
 from understudy.votes.intake import Declared, Intake, Taken
 from understudy.votes.outcome import Mode, Outcome, made
-from understudy.votes.remarks import gap, remarks
+from understudy.votes.remarks import gap, remarks, warned
 
 if TYPE_CHECKING:
     import polars as pl
@@ -93,6 +96,8 @@ class _Run:
         self.gaps: list[str] = []
         self.spent: Counter[str] = Counter()
         """Counters of engines that were succeeded."""
+        self.late = 0
+        """Rows that came when their tick was closed, which count as missing in a later one."""
         self.rejected: list[str] = []
         """The first rejected rows, told."""
         self.bytes = max(1, sum(source.bytes for source in found))
@@ -129,11 +134,6 @@ class _Run:
         self.metrics.update(metric for _, _, metric in taken.names)
         if len(taken.ts):
             low, high = float(taken.ts.min()), float(taken.ts.max())
-            if self.timed and self.span is None and low > MILLISECONDS:
-                raise DataError(
-                    f"{self.sources[0].path}: 'ts' is {low:g}, no time in seconds; divide it by 1000 "
-                    "(milliseconds) or 1e9 (nanoseconds)"
-                )
             self.span = (
                 (low, high) if self.span is None else (min(low, self.span[0]), max(high, self.span[1]))
             )
@@ -225,19 +225,32 @@ class _Run:
         """By time: files side by side; a tick is closed once no file can hold a row of it any more."""
         tick_s = self.course.drift.tick_s
         for stream, frame in self._side_by_side():
-            taken = stream.intake.take(frame, stream.source.path.name)
-            if len(taken.ts):
-                stream.high = max(stream.high, float(taken.ts.max()))
-            self._take(taken)
+            self._take(self._punctual(stream.intake.take(frame, stream.source.path.name)))
             low = min(self._low, stream.high)
             if math.isfinite(low):
                 self._note(self.course.close(math.floor((low - self.settings.slack_s) / tick_s) - 1))
         self._note(self.course.finish())
 
+    def _punctual(self, taken: Taken) -> Taken:
+        """A row of a closed tick is no vote any more: it is a missing pair of the tick that is open."""
+        closed = self.course.closed
+        if closed is None or not len(taken.ts):
+            return taken
+        tick_s = self.course.drift.tick_s
+        late = np.floor(taken.ts / tick_s) <= closed
+        self.late += int((late & (taken.codes != UNKNOWN)).sum())
+        return replace(
+            taken,
+            ts=np.where(late, (closed + 1) * tick_s, taken.ts),
+            d=np.where(late, 0.0, taken.d),
+            codes=np.where(late & (taken.codes == CARRIES), MISSING, taken.codes),
+        )
+
     def _side_by_side(self) -> "Iterator[tuple[_Stream, pl.DataFrame]]":
         """The next frame of the file that is furthest behind; files are opened when their time comes."""
         waiting = sorted(
-            (_Stream(source, self.rejected) for source in self.sources), key=lambda stream: -stream.first
+            (_Stream(source, self.rejected, self.settings.slack_s) for source in self.sources),
+            key=lambda stream: -stream.first,
         )
         live: list[_Stream] = []
         while waiting or live:
@@ -259,7 +272,9 @@ class _Run:
         drift = self.course.drift
         counters = Counter(self.spent)
         counters.update(drift.counters)
+        counters["late"] += self.late
         mode = Mode.KEPT if self.kept else Mode.TIMED if self.timed else Mode.ORDERED
+        warnings = warned(counters, self.rows, drift.tolerances.coverage)
         told = remarks(
             drift,
             mode,
@@ -282,6 +297,7 @@ class _Run:
             span=self.span if self.timed else None,
             counters=counters,
             breached=self.breached,
+            warnings=tuple(warnings),
             notes=(*self.gaps, *told),
         )
 
@@ -289,13 +305,34 @@ class _Run:
 class _Stream:
     """A file that is read beside others."""
 
-    def __init__(self, source: Source, rejected: list[str]) -> None:
+    def __init__(self, source: Source, rejected: list[str], slack_s: float) -> None:
+        """Look at the first rows.
+
+        Raises:
+            DataError: their times are in no seconds.
+        """
         self.source = source
         self.intake = Intake(by_order=False, rejected=rejected)
         self.first = source.begin()
-        self.high = -math.inf
-        """The latest time seen."""
-        self.frames = source.frames()
+        if self.first > MILLISECONDS:
+            raise DataError(
+                f"{source.path}: 'ts' is {self.first:g}, no time in seconds; divide it by 1000 (milliseconds) or 1e9 "
+                "(nanoseconds)"
+            )
+        self._clock = Clock(slack_s)
+        self.frames = self._believed()
+
+    @property
+    def high(self) -> float:
+        """The latest time that is believed."""
+        return self._clock.now
+
+    def _believed(self) -> "Iterator[pl.DataFrame]":
+        for frame in self.source.frames():
+            yield self._clock.take(frame)
+        rest = self._clock.rest()
+        if rest is not None:
+            yield rest
 
 
 def _changed(tolerances: Tolerances, settings: Settings) -> Tolerances:
