@@ -10,7 +10,7 @@ from typing import IO
 
 from understudy.drift.load import load
 from understudy.durable import write
-from understudy.errors import ConfigError, UnderstudyError
+from understudy.errors import LINE, ConfigError, UnderstudyError, shown
 from understudy.report import State
 from understudy.votes.lines import changed, text
 from understudy.votes.outcome import Outcome
@@ -55,17 +55,17 @@ def run(
             slack_s=slack_s,
         )
         with Progress(*columns, console=errors, transient=True, disable=quiet or as_json) as bar:
-            shown = bar.add_task("drift", total=None)
+            task = bar.add_task("drift", total=None)
             with _lines(out) as lines:
                 outcome = judge(
                     paths,
                     settings,
                     tell=lambda change, tick: print(text(changed(change, tick)), end="", file=lines),
-                    progress=lambda done, total: bar.update(shown, completed=done, total=total),
+                    progress=lambda done, total: bar.update(task, completed=done, total=total),
                 )
         _summary(out, outcome)
     except UnderstudyError as error:
-        errors.print(f"understudy: {error}", style="red", markup=False)
+        errors.print(f"understudy: {shown(error, LINE)}", style="red", markup=False)
         return FAILED
     except KeyboardInterrupt:
         errors.print("interrupted; nothing of this run was kept")
@@ -83,7 +83,7 @@ def _show(outcome: Outcome, out: Path) -> None:
 
     screen = console()
     for warning in outcome.warnings:
-        screen.print(f"WARNING: {warning}", style="bold red", markup=False, soft_wrap=True)
+        screen.print(f"WARNING: {shown(warning, LINE)}", style="bold red", markup=False, soft_wrap=True)
     show(outcome.state, outcome.headline, outcome.cells, screen, more=True, rest=str(out / SUMMARY))
     not_votes = ", ".join(f"{count:,} {name}" for name, count in outcome.counters.items() if count)
     screen.print(
@@ -91,11 +91,16 @@ def _show(outcome: Outcome, out: Path) -> None:
     )
     for name, cells in (("instrument fault", outcome.faults), ("stalled", outcome.stalled)):
         if cells:
-            screen.print(f"{name}: {', '.join(cells[:5])}{', ...' if len(cells) > 5 else ''}", markup=False)
+            first = ", ".join(map(shown, cells[:5]))
+            screen.print(f"{name}: {first}{', ...' if len(cells) > 5 else ''}", markup=False)
     screen.print()
     for note in outcome.notes:
-        screen.print(f"- {note}", markup=False)
-    screen.print(f"\nverdicts: {out / VERDICTS} ({outcome.changes:,} changes)", markup=False, soft_wrap=True)
+        screen.print(f"- {shown(note, LINE)}", markup=False)
+    screen.print(
+        f"\nverdicts: {shown(out / VERDICTS, LINE)} ({outcome.changes:,} changes)",
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 @contextmanager
