@@ -71,3 +71,34 @@ def test_without_discovery_no_other_intersection_is_counted() -> None:
     drift.add_columns(*traffic.tick(0, here(0.3)))
     tally = drift.tally(0)
     assert len(tally.scouted) == 0 and (LANE, HARMED, "m") in tally.names
+
+
+def test_a_conversation_heard_in_an_intersection_by_its_own_row_is_not_heard_there_again_by_its_slices() -> (
+    None
+):
+    drift = named()
+    drive(drift, pair("c", 1, {HARMED: 1.0}, "first turn"))
+    drive(drift, pair("c", 2, BOTH, "second turn"))
+    assert cell(drift, HARMED).votes == 1 and cell(drift, "task=math").votes == 1
+    assert drift.counters["repeat"] == 1
+    drive(drift, pair("c", 3 + 2 * DAY, BOTH, "after two days"))
+    assert cell(drift, HARMED).votes == 2
+
+
+def test_nor_the_other_way_round_nor_within_a_tick() -> None:
+    drift = named()
+    drive(drift, pair("c", 1, BOTH, "first turn"))
+    drive(drift, pair("c", 2, {HARMED: 1.0}, "second turn"))
+    assert cell(drift, HARMED).votes == 1
+    drive(drift, [*pair("d", 3, BOTH, "first turn"), *pair("d", 3.5, {HARMED: 1.0}, "second turn")])
+    assert cell(drift, HARMED).votes == 2
+    assert cell(drift, HARMED).coverage == 1.0
+
+
+def test_who_was_heard_in_an_intersection_outlives_a_restart() -> None:
+    drift = named()
+    drive(drift, pair("c", 1, BOTH, "first turn"))
+    late = Drift(drift.tolerances)
+    late.restore(drift.snapshot())
+    drive(late, pair("c", 2, {HARMED: 1.0}, "second turn"))
+    assert cell(late, HARMED).votes == 1

@@ -349,7 +349,7 @@ class Booth:
             voted = np.full(len(ids), -1, dtype=np.int64)
             voted[chosen] = bins
             counted = _Counted(names, ids, codes, parts, clusters, whose[first], one[first], voted)
-            more, told = self._cross(counted, met)
+            more, told = self._cross(counted, met, day)
             rows += more
             scouted = told if scouting else scouted
 
@@ -359,7 +359,7 @@ class Booth:
         tally = Tally(tick, names, table, tuple(sorted(held.markers)), scouted)
         return _used(tally) if met else tally
 
-    def _cross(self, rows: "_Counted", met: Sequence[Name]) -> tuple[list[Ints], Ints]:
+    def _cross(self, rows: "_Counted", met: Sequence[Name], day: int) -> tuple[list[Ints], Ints]:
         """What a tick's rows say of intersections: rows of the cells in `met`, and those of `Tally.scouted`.
 
         A vote counts in an intersection when it counts in both slices. So a cluster that was heard there, as a cell or
@@ -381,13 +381,20 @@ class Booth:
             one, other = (where[name[0], side, name[2]] for side in cross.parts(name[1]) or ())
             at = np.flatnonzero((low == one) & (high == other))
             free[at] = False
-            key = mix(np.full(len(at), digest("\n".join(name)), dtype=np.uint64), rows.whose[left[at]])
+            cell = np.uint64(digest("\n".join(name)))
+            key = mix(np.full(len(at), cell, dtype=np.uint64), rows.whose[left[at]])
             given = np.isin(key, rows.keys)  # a file that names the intersection itself is taken at its word
             self.counters["duplicate"] += int(given.sum())
             at = at[~given]
             base = where[name] * span
             made.append((base + rows.parts[left[at]]) * CHANNELS + SCORED + outcome[at])
             at = at[bins[at] >= 0]
+            # Heard by a row of the intersection's own, a cluster may still be new to both slices, and the other way.
+            keys = mix(np.full(len(at), cell, dtype=np.uint64), rows.clusters[left[at]])
+            known = self.seen.known(day, keys)
+            self.counters["repeat"] += int(known.sum())
+            self.seen.add(day, keys[~known])
+            at = at[~known]
             made.append((base + rows.parts[left[at]]) * CHANNELS + bins[at])
             ids = np.full(len(at), where[name])
             at = at[self._distinct(names, ids, rows.parts[left[at]], rows.clusters[left[at]])]
