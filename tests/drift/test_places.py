@@ -5,7 +5,8 @@ from understudy.drift.engine import Drift
 from understudy.drift.tolerance import Tier
 from understudy.drift.verdict import State, Verdict
 
-from tests.drift.crossing import HARMED, Columns, Harm, Traffic, here, tolerances
+from tests.drift.crossing import HARMED, Columns, Harm, Traffic, engine, found, given, here, tolerances
+from tests.drift.streams import LANE, cell
 
 DAY = 8640
 """Ticks."""
@@ -96,3 +97,41 @@ def test_start_weights_sum_to_one_at_most_with_cells_that_left_their_place() -> 
     assert len(family.found) == 12
     assert 0.9 * 6 / 8 * 0.4 < given <= 6 / 8 + 6 * 0.001
     assert np.isclose(family.weight[[family.index[name] for name in family.found]], 0.0).all()
+
+
+def stood() -> tuple[Drift, Traffic, int]:
+    """An engine in which German mathematics stands on a place and has votes, and the next tick."""
+    traffic = Traffic(0)
+    drift = engine(traffic)
+    for number, _ in enumerate(given(drift, traffic, range(300), here(0.3))):
+        if (HARMED, "m") in found(drift) and found(drift)[HARMED, "m"].votes >= 8:
+            return drift, traffic, number + 1
+    raise AssertionError
+
+
+def test_a_discovered_cell_that_is_named_becomes_a_named_one_with_the_evidence_it_has() -> None:
+    drift, traffic, after = stood()
+    before, family = cell(drift, HARMED), drift._cells
+    drift.declare(LANE, [HARMED, "task=math"], ["m"])
+    verdict = cell(drift, HARMED)
+    assert not verdict.discovered and (LANE, HARMED, "m") not in drift.discovered
+    assert (verdict.votes, verdict.evidence) == (before.votes, before.evidence)
+    i = family.index[LANE, HARMED, "m"]
+    assert family.weight[i] == 1.0
+    family.sow(1.0)
+    others = family.pending[family.index[LANE, "task=math", "m"], 0]
+    assert family.pending[i, 0] == others > 0
+    assert family.pending[:, 0].sum() <= 1.0 + 1e-6
+    late = Drift(drift.tolerances)
+    late.restore(drift.snapshot())
+    assert late.verdicts() == drift.verdicts() and late.snapshot() == drift.snapshot()
+    ticks = range(after, after + 60)
+    assert list(given(drift, traffic, ticks, here(0.3))) and cell(drift, HARMED).state is State.BREACH
+
+
+def test_the_place_of_a_cell_that_was_named_is_free() -> None:
+    drift, _, _ = stood()
+    place = drift._search.stands[LANE, HARMED, "m"].place
+    drift.declare(LANE, [HARMED], ["m"])
+    drift._cells.find({(LANE, "language=l1&task=t1", "m"): place})
+    assert cell(drift, "language=l1&task=t1").discovered

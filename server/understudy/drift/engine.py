@@ -105,10 +105,13 @@ class Drift:
     def declare(self, lane: str, slices: Iterable[str], metrics: Iterable[str]) -> None:
         """Name cells before their first vote, so that this vote counts.
 
-        A cell met unawares counts from the tick after its first.
+        A cell met unawares counts from the tick after its first. One that was discovered already is a named one from
+        now on, with what it has: its place is free.
         """
         metrics = list(metrics)
-        self._declare([(lane, slice_, metric) for slice_ in slices for metric in metrics], self._tick)
+        names = [(lane, slice_, metric) for slice_ in slices for metric in metrics]
+        self._cells.adopt(self._search.adopted(names))
+        self._declare(names, self._tick)
 
     def announce(self, marker: str, *, lane: str = "", tick: int = -NEVER) -> None:
         """An announced change: from that tick (default: the next one counted) its start weight is at work."""

@@ -18,7 +18,7 @@ before the tick. What a marker gives a place is kept for it until the month ends
 it draws half of what is left.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -148,6 +148,12 @@ class Family:
         """These give their places up and stay cells."""
         self.found |= dict.fromkeys(names, NOWHERE)
         self._places()
+
+    def adopt(self, names: Collection[Name]) -> None:
+        """Discovered cells that somebody named: they share the start weights of named ones from now on."""
+        if names:
+            self.found = {name: place for name, place in self.found.items() if name not in names}
+            self._rules()
 
     def declare(self, names: Iterable[Name]) -> None:
         """Add cells; they count votes from the next tick on and draw their share of past markers."""

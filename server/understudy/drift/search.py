@@ -21,7 +21,7 @@ instrument fault) gives its place up only once it has been certified for that ti
 none can come because its lane has been silent for that time, it gives the place up and stays what it is.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -152,6 +152,10 @@ class Search:
         i = family.index[name]
         counts = family.histogram[i : i + 1]
         return int(counts.sum()) * float(kl_inf(shares(counts), family.tau[i : i + 1])[0])
+
+    def adopted(self, names: Iterable[Name]) -> list[Name]:
+        """Those of the names that were discovered; somebody named them now, so they stand on no place."""
+        return [name for name in names if self.stands.pop(name, None)]
 
     # -- state ---------------------------------------------------------------------------------------------
 
