@@ -23,6 +23,7 @@ from understudy.pipeline.journal import Entry, Journal, Kind
 from understudy.score import Score
 from understudy.service.convert import pair_from_proto, pair_to_proto, score_from_proto, score_to_proto
 from understudy.v1 import analysis_pb2, values_pb2
+from understudy.votes.form import tolerances_of
 from understudy.votes.record import Record
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ class Rules:
             "era": self.era,
             "new": self.new,
             "tolerances": self.tolerances.to_dict(),
+            "tolerances_sha256": self.tolerances.hash(),
             "analyzers": self.analyzers,
             "prefix_safe": sorted(self.prefix_safe),
         }
@@ -62,10 +64,14 @@ class Rules:
 
     @classmethod
     def read(cls, packed: bytes) -> "Rules":
-        """From the journal."""
+        """From the journal.
+
+        Raises:
+            UnderstudyError: the tolerances are none, or not those that it was made with.
+        """
         told = json.loads(packed)
         return cls(
-            tolerances=Tolerances.from_dict(told["tolerances"]),
+            tolerances=tolerances_of(told, "the journal's rules"),
             analyzers=str(told["analyzers"]),
             prefix_safe=frozenset(map(str, told["prefix_safe"])),
             era=int(told["era"]),

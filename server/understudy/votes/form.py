@@ -93,7 +93,7 @@ class Head:
                 new=bool(told["new"]),
                 after=int(told["after"]),
                 closed=int(told["closed"]),
-                tolerances=Tolerances.from_dict(told["tolerances"]),
+                tolerances=tolerances_of(told, where),
                 analyzers=str(told["analyzers"]),
             )
         except DataError:
@@ -103,6 +103,25 @@ class Head:
                 f"{where}: what the part says of itself cannot be read ({error}); use the release that wrote it, "
                 "or copy the file again"
             ) from None
+
+
+def tolerances_of(told: Mapping[str, Any], where: str) -> Tolerances:
+    """The `tolerances` that something kept says, as they held when it was written.
+
+    What is older than discovery says nothing of it, and was judged without it.
+
+    Raises:
+        ConfigError: a number is none.
+        DataError: they are not those of `tolerances_sha256`, where that is said.
+    """
+    made = Tolerances.from_dict({"discovery": {"on": False}, **told["tolerances"]})
+    said = told.get("tolerances_sha256")
+    if said is not None and said != made.hash():
+        raise DataError(
+            f"{where}: its tolerances come to hash {made.hash()[:12]} and it was judged by {str(said)[:12]}; use the "
+            "release that wrote it, or copy the file again"
+        )
+    return made
 
 
 def schema() -> "dict[str, type[pl.DataType]]":
