@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from understudy.errors import DataError
 from understudy.testing import a_pair
+from understudy.votes import text
 from understudy.votes.command import run
 from understudy.votes.inputs import sources
 from understudy.votes.run import judge
@@ -179,3 +180,26 @@ def test_a_cell_explosion_is_bounded_and_told(tmp_path: Path) -> None:
     outcome = judge([written(tmp_path / "votes.csv", many)], settings)
     assert len(outcome.cells) <= 21
     assert any("maximum_cells = 20" in note for note in outcome.notes)
+
+
+def test_a_stray_quote_is_found_without_looking_at_every_line_from_the_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many looks as lines, each over the whole block, would be hours for a file of some hundred MB."""
+    looked = 0
+
+    class Counting(bytes):
+        def count(self, what: Any, start: Any = None, end: Any = None) -> int:
+            nonlocal looked
+            looked += (len(self) if end is None else end) - (start or 0)
+            return super().count(what, start, end)
+
+    block = Counting(HEAD + b'0,all,m,"c,0\n' + b'1,all,m,"a, b",0\n' * 5000)
+    assert text._end(block, quoted=True) == len(HEAD)
+    assert looked <= 2 * len(block)
+    whole = Counting(HEAD + b'1,all,m,"a,\nb",0\n' * 5000)
+    assert text._end(whole, quoted=True) == len(whole)
+    path = tmp_path / "votes.csv"
+    path.write_bytes(block)
+    with pytest.raises(DataError, match=r"votes\.csv: row "):
+        judge([path])

@@ -71,8 +71,11 @@ def _blocks(path: Path, told: Told, *, quoted: bool) -> Iterator[bytes]:
 def _end(data: bytes, *, quoted: bool) -> int:
     """Where the last whole row ends; 0 = none does. Within quotes there is an odd number of them before."""
     end = data.rfind(b"\n") + 1
-    while quoted and end and data.count(b'"', 0, end) % 2:
-        end = data.rfind(b"\n", 0, data.rfind(b'"', 0, end)) + 1
+    quotes = data.count(b'"', 0, end) if quoted else 0
+    while quotes % 2:  # each byte is looked at once more on the way back, however many lines that takes
+        last = data.rfind(b'"', 0, end)
+        end = data.rfind(b"\n", 0, last) + 1
+        quotes -= 1 + data.count(b'"', end, last)
     return end
 
 
