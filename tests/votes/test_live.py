@@ -17,9 +17,11 @@ from understudy.drift.verdict import lane_key
 from understudy.errors import DataError
 from understudy.pair import Lane
 from understudy.pipeline import core
+from understudy.pipeline.evidence import Rules
 from understudy.testing import LANE
 from understudy.votes import record as recording
 from understudy.votes.command import run
+from understudy.votes.form import Head
 from understudy.votes.part import head_of
 from understudy.votes.record import Record
 from understudy.votes.run import judge
@@ -309,3 +311,69 @@ def test_other_marks_of_an_old_form_do_not_stop_a_start(tmp_path: Path) -> None:
     live = Live(tmp_path)
     assert list(live.chronicle.changes) == []
     live.stop()
+
+
+async def test_a_process_killed_while_the_disk_refused_votes_loses_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(self: Record, job: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    live = Live(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Record, "_write", refuses)
+        for tick in range(1000, 1013):
+            await live.step(a_batch(tick, 24))
+        live.kill()
+    live.start()
+    for tick in range(1013, 1020):
+        await live.step(a_batch(tick, 24))
+    with monkeypatch.context() as patch:
+        patch.setattr(Record, "_write", refuses)
+        live.stop()
+    live.start()
+    told = live.stop()
+    assert live.offline() == told
+    assert not any("not here" in note for note in judge([tmp_path / "votes"]).notes)
+
+
+async def test_a_part_is_written_once_also_when_old_ones_cannot_be_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuses(*_: object, **__: object) -> list[object]:
+        raise OSError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(recording, "expired", refuses)
+    live = Live(tmp_path)
+    await a_life(live)
+    told = live.stop()
+    heads = [head for path in sorted((tmp_path / "votes").iterdir()) if (head := head_of(path))]
+    assert [head.after for head in heads] == [-1, *(head.closed for head in heads[:-1])]
+    assert live.offline() == told
+    assert "old votes cannot be removed (Permission denied)" in caplog.text
+    assert "votes cannot be kept" not in caplog.text
+
+
+def test_what_was_kept_before_discovery_is_judged_without_it() -> None:
+    """As the part's own hash says, in which discovery that is off leaves no trace."""
+    older = Tolerances.from_dict(LIMITS | {"discovery": {"on": False}})
+    told = json.loads(Head(1, 0, True, -1, 5, older, "shouting 1").packed())
+    del told["tolerances"]["discovery"]
+    assert Head.read(json.dumps(told), "part").tolerances == older
+    journal = json.loads(Rules(older, "shouting 1", frozenset()).packed())
+    del journal["tolerances"]["discovery"], journal["tolerances_sha256"]
+    assert Rules.read(json.dumps(journal).encode()).tolerances == older
+
+
+def test_tolerances_that_are_not_those_of_their_hash_are_refused_with_the_mend() -> None:
+    kept = Tolerances.from_dict(LIMITS)
+    told = json.loads(Head(1, 0, True, -1, 5, kept, "shouting 1").packed())
+    told["tolerances"]["coverage"] = 0.5
+    with pytest.raises(
+        DataError, match=r"^part: its tolerances come to hash .*; use the release that wrote it"
+    ):
+        Head.read(json.dumps(told), "part")
+    rules = json.loads(Rules(kept, "shouting 1", frozenset()).packed())
+    rules["tolerances"]["coverage"] = 0.5
+    with pytest.raises(DataError, match="journal"):
+        Rules.read(json.dumps(rules).encode())

@@ -239,6 +239,9 @@ class Pipeline:
             self._compact()
 
     def _compact(self) -> None:
+        record = self.evidence.record
+        if record is not None and record.waiting:
+            return  # the votes that the disk refused are in this generation and nowhere else
         try:
             self.evidence.compact()
             self._since_compact = 0

@@ -116,6 +116,11 @@ class Record:
         """The era of an engine that begins from nothing."""
         return 0 if self._last is None else self._last.era + 1
 
+    @property
+    def waiting(self) -> bool:
+        """Whether a part waits for a disk that refused it: until it is written, the journal alone has its votes."""
+        return bool(self._queue)
+
     # -- what the engine is given --------------------------------------------------------------------------
 
     def begin(self, era: int, tolerances: Tolerances, analyzers: str, closed: int, *, new: bool) -> None:
@@ -219,7 +224,7 @@ class Record:
             while self._queue:
                 job = self._queue[0]
                 try:
-                    self._write(job)
+                    path = self._write(job)
                 except Exception as error:  # polars maps some OSErrors to its own
                     self._refuse(error)
                     return
@@ -227,8 +232,9 @@ class Record:
                 if self._refused:
                     log.warning("%s: votes are written again", self.directory)
                 self._refused = False
+                self._sweep(path)
 
-    def _write(self, job: _Job) -> None:
+    def _write(self, job: _Job) -> Path:
         import polars as pl
 
         head = Head(self._number + 1, job.era, job.new, job.after, job.closed, job.tolerances, job.analyzers)
@@ -243,18 +249,21 @@ class Record:
         scratch.rename(path)
         durable.sync(self.directory)
         self._number, self._last = head.number, head
-        self._sweep(path)
+        return path
 
     def _sweep(self, newest: Path) -> None:
         """Let what is too old or too much go; the newest part stays, because it says where to go on."""
         parts = []
-        for path in self.directory.glob("votes-*.parquet"):
-            if path != newest:
-                stat = path.stat()
-                parts.append(Part(path, stat.st_size, stat.st_mtime_ns))
-        gone = expired(parts, self._clock(), keep_days=self._keep_days, max_bytes=self._max_bytes)
-        for part, _ in gone:
-            part.path.unlink(missing_ok=True)
+        try:
+            for path in self.directory.glob("votes-*.parquet"):
+                if path != newest:
+                    stat = path.stat()
+                    parts.append(Part(path, stat.st_size, stat.st_mtime_ns))
+            gone = expired(parts, self._clock(), keep_days=self._keep_days, max_bytes=self._max_bytes)
+            for part, _ in gone:
+                part.path.unlink(missing_ok=True)
+        except OSError as error:  # the part is written: what is too old goes with the next one
+            log.error("%s: old votes cannot be removed (%s)", self.directory, error.strerror or error)
 
     def _refuse(self, error: Exception) -> None:
         if not self._refused:
