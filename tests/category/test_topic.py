@@ -256,3 +256,28 @@ def test_a_broken_codebook_is_refused_with_its_name_and_the_mend(
 def test_the_codebook_is_part_of_what_names_a_lane() -> None:
     made = build({"declared": Declared, "topic": Topic}, Settings())
     assert versions(made) == {"topic": SHIPPED.version} and len(SHIPPED.version) == 12
+
+
+def test_a_codebook_with_any_byte_flipped_is_refused_in_one_line_or_reads_as_whole(tmp_path: Path) -> None:
+    whole, path = broken(), tmp_path / "topics.npz"
+    packed = io.BytesIO()
+    with np.load(io.BytesIO(whole)) as file:
+        np.savez_compressed(packed, **{name: file[name] for name in file.files})
+    for content in (whole, packed.getvalue()):
+        for place in range(0, len(content), 7):
+            spoilt = bytearray(content)
+            spoilt[place] ^= 0xFF
+            path.write_bytes(spoilt)
+            try:
+                Topic(Settings(str(path)))
+            except ConfigError as error:
+                assert "\n" not in str(error) and "understudy topics" in str(error)
+
+
+@pytest.mark.parametrize("form", [np.array("one"), np.array("1\n"), np.array(1.5), np.array([1, 2])])
+def test_a_form_that_is_no_whole_number_is_refused(tmp_path: Path, form: Any) -> None:
+    path = tmp_path / "topics.npz"
+    path.write_bytes(broken(format=form))
+    with pytest.raises(ConfigError, match="is of format") as caught:
+        Topic(Settings(str(path)))
+    assert "\n" not in str(caught.value)
