@@ -76,3 +76,11 @@ def test_votes_are_kept_where_and_only_where_the_config_says_so(tmp_path: Path) 
     (tmp_path / "state" / "votes").write_text("in the way")
     with pytest.raises(ConfigError, match=r"capture.votes: .*votes: .*; give a state_dir"):
         configured(capture={"votes": True})
+
+
+def test_a_file_of_verdicts_that_was_there_is_for_its_owner_alone_too(tmp_path: Path) -> None:
+    path = tmp_path / "verdicts.jsonl"
+    path.touch(mode=0o644)
+    path.chmod(0o644)
+    Chronicle(tmp_path, Troubles(), 10.0).close()
+    assert path.stat().st_mode & 0o777 == 0o600

@@ -1,6 +1,7 @@
 """`understudy tolerances`: what a file says, whether anything answers to it, and what a change of it means."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -184,3 +185,12 @@ def test_a_name_in_a_file_cannot_act_on_the_terminal(
     assert r"a\x1b[2J\x9b\u202e\x0ab" in told.out
     show(path, as_json=True)
     assert "a\x1b[2J\x9b\u202e\nb" in json.loads(capsys.readouterr().out)["metrics"]
+
+
+def test_figures_in_votes_know_that_discovery_has_a_share_of_the_budget() -> None:
+    def votes(on: bool, share: float) -> float:
+        return to_breach(0.02, 0.5, Tolerances.from_dict({"discovery": {"on": on, "share": share}}))
+
+    off = votes(False, 0.4)
+    assert off == votes(False, 0.1) < votes(True, 0.1)
+    assert (votes(True, 0.4) - off) / (votes(True, 0.1) - off) == pytest.approx(math.log(0.6) / math.log(0.9))

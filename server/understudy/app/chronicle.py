@@ -165,6 +165,7 @@ def _cut(path: Path) -> None:
     """
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
+        os.fchmod(handle, 0o600)  # it may be there already, open to others
         size = os.fstat(handle).st_size
         start = max(0, size - BLOCK)
         end = os.pread(handle, BLOCK, start).rfind(b"\n") + 1

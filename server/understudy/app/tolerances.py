@@ -297,7 +297,8 @@ def to_certify(tau: float, tolerances: Tolerances) -> float:
 
 def to_breach(tau: float, x: float, tolerances: Tolerances) -> float:
     """About how many votes a harm takes after an announced change: ln(cells / (x w)) / KL_inf (design, T3)."""
-    share = x * (1.0 - SPREAD_SHARE) * MARKER / tolerances.expected_cells
+    named = 1.0 - tolerances.discovery.share if tolerances.discovery.on else 1.0
+    share = x * (1.0 - SPREAD_SHARE) * named * MARKER / tolerances.expected_cells
     rate = _growth(HARM, tau, 1)
     return math.log(1.0 / share) / rate if rate > 1e-12 else math.inf
 
