@@ -269,3 +269,21 @@ def test_a_slice_that_callers_name_cannot_act_on_the_terminal(
     assert not {"\x1b", "\x9b", "\u202e"} & set(told.out + told.err)
     assert r"\x1b[2J\x9b31m\u202e" in told.out.replace("\n", "") and r"none\x1b[2J" in told.err
     assert json.loads((tmp_path / "out\x1b[2J/summary.json").read_text())["cells"][0]["slice"] == bad
+
+
+def test_an_error_of_another_file_is_not_told_as_one_of_the_verdicts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path / "votes.csv", BROKEN)
+    (tmp_path / "file").write_text("in the way")
+    assert run([path], tmp_path / "file" / "out", quiet=True) == 3
+    assert "verdicts.jsonl: Not a directory; give a place that can be written" in capsys.readouterr().err
+
+    def broken(*_: object, **__: object) -> None:
+        raise OSError(5, "Input/output error", str(path))
+
+    monkeypatch.setattr("understudy.votes.command.judge", broken)
+    assert run([path], tmp_path / "out", quiet=True) == 3
+    said = capsys.readouterr().err
+    assert f"{path}: Input/output error" in said and "verdicts.jsonl" not in said
+    assert not (tmp_path / "out").exists()

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -56,16 +56,20 @@ def run(
         )
         with Progress(*columns, console=errors, transient=True, disable=quiet or as_json) as bar:
             task = bar.add_task("drift", total=None)
-            with _lines(out) as lines:
+            with _lines(out) as write_line:
                 outcome = judge(
                     paths,
                     settings,
-                    tell=lambda change, tick: print(text(changed(change, tick)), end="", file=lines),
+                    tell=lambda change, tick: write_line(text(changed(change, tick))),
                     progress=lambda done, total: bar.update(task, completed=done, total=total),
                 )
         _summary(out, outcome)
     except UnderstudyError as error:
         errors.print(f"understudy: {shown(error, LINE)}", style="red", markup=False)
+        return FAILED
+    except OSError as error:
+        told = f"{error.filename or 'a file'}: {error.strerror or error}; give files that can be read"
+        errors.print(f"understudy: {shown(told, LINE)}", style="red", markup=False)
         return FAILED
     except KeyboardInterrupt:
         errors.print("interrupted; nothing of this run was kept")
@@ -104,33 +108,44 @@ def _show(outcome: Outcome, out: Path) -> None:
 
 
 @contextmanager
-def _lines(out: Path) -> Iterator[IO[str]]:
-    """verdicts.jsonl, there whole or not at all, readable by its owner.
+def _lines(out: Path) -> Iterator[Callable[[str], object]]:
+    """What writes a line of verdicts.jsonl, which is there whole or not at all, readable by its owner.
 
     Raises:
-        ConfigError: it cannot be written.
+        ConfigError: it cannot be written. What else goes wrong meanwhile is not told as that.
     """
     path, begun = out / VERDICTS, out / f"{VERDICTS}.tmp"
+    file: IO[str] | None = None
     new = not out.exists()
     try:
-        out.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(
-            os.open(begun, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
-        ) as file:
-            yield file
-        begun.replace(path)
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror or error}; give a place that can be written") from None
+        with _writable(path):
+            out.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle = os.open(begun, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            file = os.fdopen(handle, "w", encoding="utf-8")
+        yield _writable(path)(file.write)
+        with _writable(path):
+            file.close()
+            begun.replace(path)
     finally:
+        with suppress(OSError):
+            if file is not None:
+                file.close()
         with suppress(OSError):
             begun.unlink(missing_ok=True)
             if new and not any(out.iterdir()):
                 out.rmdir()  # an error leaves nothing behind
 
 
-def _summary(out: Path, outcome: Outcome) -> None:
-    path = out / SUMMARY
+@contextmanager
+def _writable(path: Path) -> Iterator[None]:
+    """Tell an error of this file with the mend."""
     try:
-        write(path, (json.dumps(outcome.summary(), indent=2, ensure_ascii=False) + "\n").encode())
+        yield
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}; give a place that can be written") from None
+
+
+def _summary(out: Path, outcome: Outcome) -> None:
+    path = out / SUMMARY
+    with _writable(path):
+        write(path, (json.dumps(outcome.summary(), indent=2, ensure_ascii=False) + "\n").encode())
