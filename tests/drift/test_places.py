@@ -1,6 +1,7 @@
 """Places of discovery: who stands on one, who gives it up, and what a cell is that stands on none any more."""
 
 import numpy as np
+import pytest
 from understudy.drift.engine import Drift
 from understudy.drift.tolerance import Tier
 from understudy.drift.verdict import State, Verdict
@@ -135,3 +136,34 @@ def test_the_place_of_a_cell_that_was_named_is_free() -> None:
     drift.declare(LANE, [HARMED], ["m"])
     drift._cells.find({(LANE, "language=l1&task=t1", "m"): place})
     assert cell(drift, "language=l1&task=t1").discovered
+
+
+@pytest.mark.parametrize(("before", "after"), [(2, 5), (5, 2), (2, 2)])
+def test_places_may_be_changed_within_a_month_that_had_a_marker(before: int, after: int) -> None:
+    traffic = Traffic(0)
+    drift = engine(traffic, tolerances(discovery={"on": True, "places": before}))
+    for _ in given(drift, traffic, range(3), here(0.0)):
+        pass
+    late = Drift(tolerances(discovery={"on": True, "places": after}))
+    late.restore(drift.snapshot())
+    late.declare(LANE, traffic.slices, ["m"])
+    left = [sum(weights) for _, weights in drift._cells.kept]
+    assert all(a <= b for a, b in zip([sum(w) for _, w in late._cells.kept], left, strict=True))
+    for _ in given(late, traffic, range(3, 300), here(0.5)):
+        if found(late).get((HARMED, "m")):
+            break
+    assert (HARMED, "m") in found(late)
+    late._cells.find({(LANE, f"language=l1&task=t{n}", "m"): n for n in range(after)})
+
+
+def test_discovery_that_was_turned_off_keeps_nothing_for_its_places() -> None:
+    traffic = Traffic(0)
+    drift = engine(traffic)
+    for _ in given(drift, traffic, range(3), here(0.0)):
+        pass
+    assert drift._cells.kept
+    late = Drift(tolerances(discovery={"on": False}))
+    late.restore(drift.snapshot())
+    again = Drift(tolerances(discovery={"on": False}))
+    again.restore(late.snapshot())
+    assert late._cells.kept == [] and late.snapshot() == again.snapshot()

@@ -419,7 +419,12 @@ class Family:
         self.pools = [(str(lane), float(str(weight))) for lane, weight in head["pools"]]
         told: Any = head
         self.found = {(lane, slice_, metric): place for lane, slice_, metric, place in told.get("found", ())}
-        self.kept = [(lane, list(left)) for lane, left in told.get("kept", ())]
+        # Under other tolerances there may be fewer places now, or more: to those nothing was given.
+        self.kept = [
+            (lane, [*left, *[0.0] * self.places][: self.places])
+            for lane, left in told.get("kept", ())
+            if self.places
+        ]
         for name in self.cells:
             self.cells[name] = arrays[f"cell.{name}"]
         for name in _BLOCKS:
