@@ -162,7 +162,7 @@ def main() -> int:
             case _:
                 raise ConfigError(f"no child process {name!r} {rest!r}")
 
-    return guarded(child)
+    return guarded(child, trace=True)  # it goes to the log
 
 
 if __name__ == "__main__":
