@@ -102,3 +102,36 @@ def test_who_was_heard_in_an_intersection_outlives_a_restart() -> None:
     late.restore(drift.snapshot())
     drive(late, pair("c", 2, {HARMED: 1.0}, "second turn"))
     assert cell(late, HARMED).votes == 1
+
+
+def split_rows(seed: int, pairs: int) -> list[Vote]:
+    """Rows of pairs whose D is 0 to 1 in German and 0 in mathematics, at the same time, in any order."""
+    rng = np.random.default_rng(seed)
+    rows = [
+        row
+        for n, d in enumerate(np.random.default_rng(1).random(pairs))
+        for row in pair(f"c{n}", 1, {"task=math": 0.0, "language=de": d, "size=long": -d})
+    ]
+    return [rows[i] for i in rng.permutation(len(rows))]
+
+
+def test_of_rows_of_a_pair_that_differ_the_first_slice_counts_in_any_order_and_with_any_owners() -> None:
+    names = ["language=de", "task=math", "size=long", HARMED, "language=de&size=long"]
+    told = []
+    for owners in (1, 2, 8):
+        engines = []
+        for owner in range(owners):
+            drift = Drift(tolerances(), owned=[p for p in range(8) if p % owners == owner])
+            drift.declare(LANE, names, ["m"])
+            drift.add(split_rows(owner + 10 * owners, 300))  # each is sent the rows in an order of its own
+            engines.append(drift)
+        whole = engines[0].tally(1)
+        for drift in engines[1:]:
+            whole = whole.merge(drift.tally(1))
+        engines[0].fold(whole)
+        for slice_ in (HARMED, "language=de&size=long"):
+            assert cell(engines[0], slice_).effect == cell(engines[0], "language=de").effect > 0.4
+        told.append((whole.names, whole.rows.tolist(), whole.scouted.tolist()))
+    assert told[0] == told[1] == told[2]
+    _, rows, scouted = told[0]
+    assert sum(row[4] for row in scouted) == 300 and max(row[3] for row in scouted) == 32, "of size=long"

@@ -364,7 +364,7 @@ class Booth:
 
         A vote counts in an intersection when it counts in both slices. So a cluster that was heard there, as a cell or
         by the scout, is not heard there again for a day: votes that made an intersection suspect do not judge it,
-        however long their conversation lasts.
+        however long their conversation lasts. Where a pair's D differs between its slices, that of the first counts.
         """
         span, names = self._partitions, rows.names
         where = {name: i for i, name in enumerate(names)}
@@ -372,7 +372,10 @@ class Booth:
         left, right = cross.meetings(
             mix(group[rows.ids], mix(rows.whose, rows.clusters)), kind[rows.ids], rows.ids
         )
-        low, high = np.minimum(rows.ids[left], rows.ids[right]), np.maximum(rows.ids[left], rows.ids[right])
+        # Which comes first is said by the names, so that any owner and any order of rows counts alike.
+        turned = rows.ids[left] > rows.ids[right]
+        left, right = np.where(turned, right, left), np.where(turned, left, right)
+        low, high = rows.ids[left], rows.ids[right]
         outcome = np.maximum(rows.codes[left], rows.codes[right])
         bins = np.where(rows.voted[right] >= 0, rows.voted[left], -1)
         free = bins >= 0
@@ -380,6 +383,7 @@ class Booth:
         for name in met:
             one, other = (where[name[0], side, name[2]] for side in cross.parts(name[1]) or ())
             at = np.flatnonzero((low == one) & (high == other))
+            at = at[np.argsort(left[at])]  # as admitted: whose cluster is among the first is said by that
             free[at] = False
             cell = np.uint64(digest("\n".join(name)))
             key = mix(np.full(len(at), cell, dtype=np.uint64), rows.whose[left[at]])

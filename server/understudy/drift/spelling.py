@@ -10,6 +10,9 @@ from understudy.score import Metric
 
 FALLBACKS = frozenset({"default", "flip"})
 """Entries of [metrics] that are no metric: they stand for those without an entry. A slice has none."""
+TOLD = 20
+"""Names that nothing answers to, told one by one."""
+LISTED = "use one of:"
 
 
 def made(metrics: Collection[Metric]) -> set[str]:
@@ -21,24 +24,30 @@ def made(metrics: Collection[Metric]) -> set[str]:
 def strange(
     tolerances: Tolerances, metrics: Collection[str] | None, categorizers: Collection[str]
 ) -> list[str]:
-    """One line for each name that is neither a metric (None: not known here) nor a slice there can be."""
-    lines: list[str] = []
+    """A line for each of the first names that are neither a metric (None: not known here) nor a slice there can be.
+
+    What else is wrong is counted in a last line, and all metrics there are are listed once: a file may hold thousands.
+    """
     known = metrics if metrics is not None else ()
-    for name in tolerances.metrics:
-        if metrics is not None and name not in known and name not in FALLBACKS:
-            lines.append(
-                f"tolerances: metrics.{name} is no metric of the loaded analyzers; {mend(name, known)}"
-            )
+    unknown: list[tuple[str, str]] = []
+    lines: list[str] = []
+    if metrics is not None:
+        strangers = (name for name in tolerances.metrics if name not in known and name not in FALLBACKS)
+        unknown += [(f"metrics.{name}", name) for name in strangers]
     for name, rule in tolerances.slices.items():
         if name not in (ALL, OTHER):
             lines += [f"tolerances: {line}" for line in slices(f"slices.{name}", (name,), categorizers)]
-        for metric in rule.tau:
-            if metrics is not None and metric not in known:
-                lines.append(
-                    f"tolerances: slices.{name}.tau.{metric} is no metric of the loaded analyzers; "
-                    f"{mend(metric, known)}"
-                )
-    return lines
+        if metrics is not None:
+            unknown += [(f"slices.{name}.tau.{one}", one) for one in rule.tau if one not in known]
+    listed = False
+    told: list[str] = []
+    for where, name in unknown[:TOLD]:
+        how = mend(name, known)
+        if how.startswith(LISTED):
+            how, listed = ("use one of the names above" if listed else how), True
+        told.append(f"tolerances: {where} is no metric of the loaded analyzers; {how}")
+    more = len(unknown) - len(told) + max(0, len(told) + len(lines) - TOLD)
+    return (told + lines)[:TOLD] + ([f"tolerances: and {more:,} more such names"] if more else [])
 
 
 def slices(where: str, names: Collection[str], categorizers: Collection[str]) -> list[str]:
@@ -77,4 +86,4 @@ def _intersection(where: str, name: str, categorizers: Collection[str]) -> list[
 def mend(name: str, known: Collection[str]) -> str:
     """The nearest known name, or all of them."""
     near = get_close_matches(name, sorted(known), 1)
-    return f"did you mean {near[0]}?" if near else f"use one of: {', '.join(sorted(known))}"
+    return f"did you mean {near[0]}?" if near else f"{LISTED} {', '.join(sorted(known))}"
