@@ -194,3 +194,14 @@ def test_figures_in_votes_know_that_discovery_has_a_share_of_the_budget() -> Non
     off = votes(False, 0.4)
     assert off == votes(False, 0.1) < votes(True, 0.1)
     assert (votes(True, 0.4) - off) / (votes(True, 0.1) - off) == pytest.approx(math.log(0.6) / math.log(0.9))
+
+
+def test_of_thousands_of_unknown_names_the_first_are_told_and_the_known_ones_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("".join(f"[metrics.qqqq{n}]\ntau = 0.1\n" for n in range(9_000)))
+    assert check(path, None, as_json=False) == 3
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 21 and said[-1].endswith("tolerances: and 8,980 more such names")
+    assert "use one of: " in said[0] and all("use one of the names above" in line for line in said[1:20])

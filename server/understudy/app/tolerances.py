@@ -2,7 +2,6 @@
 
 import json
 import math
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -18,10 +17,10 @@ from understudy.config import Analyzers, Categories
 from understudy.config import load as load_config
 from understudy.drift.bet import BINS, STEPS, kl_inf
 from understudy.drift.judge import SPREAD_SHARE
-from understudy.drift.load import load
+from understudy.drift.load import load, parsed
 from understudy.drift.spelling import strange
 from understudy.drift.tolerance import Budget, Discovery, Limit, Tolerances
-from understudy.errors import LINE, ConfigError, UnderstudyError, shown
+from understudy.errors import LINE, UnderstudyError, shown
 
 DEFAULT = "default"
 """In place of a file: the shipped tolerances."""
@@ -326,11 +325,7 @@ def _read(path: Path | None) -> tuple[Tolerances, Mapping[str, Any]]:
     """The tolerances, and what their file says itself."""
     if path is None:
         return Tolerances.default(), {}
-    tolerances = load(path)
-    try:
-        return tolerances, tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:  # gone since it was loaded
-        raise ConfigError(f"tolerances: {path} cannot be read ({error}); try again") from None
+    return load(path), parsed(path)
 
 
 def _console() -> Console:
