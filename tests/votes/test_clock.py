@@ -72,6 +72,7 @@ def test_rows_that_came_late_are_missing_and_keep_their_cell_from_within(
     assert outcome.counters["late"] > 100
     assert [cell.state for cell in outcome.cells] == ["NOT_ENOUGH_EVIDENCE"]
     assert run(paths, tmp_path / "out", quiet=True) == 0
+    assert run(paths, tmp_path / "out", strict=True, quiet=True) == 1, "a breach may hide in them"
     first = capsys.readouterr().out.splitlines()[0]
     assert first.startswith("WARNING: ") and "late" in first and "--slack-s" in first
     assert outcome.summary()["warnings"] == list(outcome.warnings)

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -38,7 +39,7 @@ def run(
 ) -> int:
     """Judge the votes, write `out`, print a table (or JSON).
 
-    Returns 0; 1 with `strict` when something is in breach at the end; 3 on an error, said in one line; 130.
+    Returns 0; 1 with `strict` when something is in breach at the end, or may be; 3 on an error, said in one line; 130.
     """
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -67,10 +68,6 @@ def run(
     except UnderstudyError as error:
         errors.print(f"understudy: {shown(error, LINE)}", style="red", markup=False)
         return FAILED
-    except OSError as error:
-        told = f"{error.filename or 'a file'}: {error.strerror or error}; give files that can be read"
-        errors.print(f"understudy: {shown(told, LINE)}", style="red", markup=False)
-        return FAILED
     except KeyboardInterrupt:
         errors.print("interrupted; nothing of this run was kept")
         return 130
@@ -79,7 +76,8 @@ def run(
         sys.stdout.write("\n")
     else:
         _show(outcome, out)
-    return BREACHED if strict and outcome.state == State.BREACH else 0
+    # Rows that are no votes may hide a breach: who asks for strictness is not told that all is well.
+    return BREACHED if strict and (outcome.state == State.BREACH or outcome.warnings) else 0
 
 
 def _show(outcome: Outcome, out: Path) -> None:
@@ -108,7 +106,7 @@ def _show(outcome: Outcome, out: Path) -> None:
 
 
 @contextmanager
-def _lines(out: Path) -> Iterator[Callable[[str], object]]:
+def _lines(out: Path) -> Iterator[Callable[[str], None]]:
     """What writes a line of verdicts.jsonl, which is there whole or not at all, readable by its owner.
 
     Raises:
@@ -122,7 +120,7 @@ def _lines(out: Path) -> Iterator[Callable[[str], object]]:
             out.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle = os.open(begun, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             file = os.fdopen(handle, "w", encoding="utf-8")
-        yield _writable(path)(file.write)
+        yield _writable(path)(partial(print, end="", file=file))
         with _writable(path):
             file.close()
             begun.replace(path)
