@@ -13,7 +13,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import grpc
 import uvloop
 
 from understudy import plugins, telemetry, web
@@ -46,11 +45,9 @@ from understudy.pipeline.journal import Journal
 from understudy.pipeline.pool import Pool
 from understudy.rollback import Signal
 from understudy.score import Score
-from understudy.service.analysis import OPTIONS
-from understudy.service.health import Health as GrpcHealth
 from understudy.service.lines import listen
 from understudy.service.pairs import PairServicer
-from understudy.v1 import pairs_pb2, pairs_pb2_grpc, signals_pb2_grpc
+from understudy.v1 import pairs_pb2
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +152,8 @@ class Controller:
                 self.watch.shadow.job(),
             )
             tasks += [group.create_task(job) for job in jobs]
-            server, health = await self._serve()
+            socket = self.run_dir / "controller.sock"
+            streams = await front.streams(self.pair_service, self.chronicle.service, socket)
             control = await listen(self.run_dir / CONTROL, self.desk.obey)
             try:
                 await self.chronicle.audit("started", {"primary": self.pilot.primary.value, **self._names()})
@@ -163,7 +161,7 @@ class Controller:
                     await self._step()
                     await asyncio.sleep(STEP_S)
             finally:
-                await asyncio.shield(self._stop(server, health, control, tellers))
+                await asyncio.shield(self._stop(streams, control, tellers))
                 for task in (*tasks, *tellers):
                     task.cancel()
 
@@ -216,25 +214,10 @@ class Controller:
         self.pair_service.changed()
         await self.chronicle.audit("engine", {"leg": leg.value, "fingerprint": member.fingerprint})
 
-    async def _serve(self) -> tuple[grpc.aio.Server, GrpcHealth]:
-        server = grpc.aio.server(options=OPTIONS)
-        pairs_pb2_grpc.add_PairServiceServicer_to_server(self.pair_service, server)
-        signals_pb2_grpc.add_SignalServiceServicer_to_server(self.chronicle.service, server)
-        health = GrpcHealth(server, ("understudy.v1.PairService", "understudy.v1.SignalService"))
-        path = self.run_dir / "controller.sock"
-        path.unlink(missing_ok=True)
-        server.add_insecure_port(f"unix:{path}")
-        await server.start()
-        await health.enter()
-        return server, health
-
     async def _stop(
-        self,
-        server: grpc.aio.Server,
-        health: GrpcHealth,
-        control: asyncio.Server,
-        tellers: Sequence[asyncio.Task[None]],
+        self, streams: front.Streams, control: asyncio.Server, tellers: Sequence[asyncio.Task[None]]
     ) -> None:
+        server, health = streams
         control.close()
         (self.run_dir / CONTROL).unlink(missing_ok=True)
         await health.leave()
