@@ -133,5 +133,5 @@ def test_of_rows_of_a_pair_that_differ_the_first_slice_counts_in_any_order_and_w
             assert cell(engines[0], slice_).effect == cell(engines[0], "language=de").effect > 0.4
         told.append((whole.names, whole.rows.tolist(), whole.scouted.tolist()))
     assert told[0] == told[1] == told[2]
-    _, rows, scouted = told[0]
+    scouted = told[0][2]
     assert sum(row[4] for row in scouted) == 300 and max(row[3] for row in scouted) == 32, "of size=long"

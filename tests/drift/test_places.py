@@ -5,9 +5,10 @@ import pytest
 from understudy.drift.engine import Drift
 from understudy.drift.tolerance import Tier
 from understudy.drift.verdict import State, Verdict
+from understudy.drift.vote import EVERY, Resolution, Vote
 
 from tests.drift.crossing import HARMED, Columns, Harm, Traffic, engine, found, given, here, tolerances
-from tests.drift.streams import LANE, cell
+from tests.drift.streams import LANE, cell, drive
 
 DAY = 8640
 """Ticks."""
@@ -167,3 +168,48 @@ def test_discovery_that_was_turned_off_keeps_nothing_for_its_places() -> None:
     again = Drift(tolerances(discovery={"on": False}))
     again.restore(late.snapshot())
     assert late._cells.kept == [] and late.snapshot() == again.snapshot()
+
+
+def shed(after: int, ticks: int) -> list[Vote]:
+    """Pairs of German mathematics without a score, five in each tick."""
+    return [
+        Vote(
+            10.0 * (after + tick) + n,
+            slice_,
+            EVERY,
+            f"shed {tick} {n}",
+            0.0,
+            LANE,
+            outcome=Resolution.SHED,
+            pair_id=f"shed {tick} {n}",
+        )
+        for tick in range(ticks)
+        for n in range(5)
+        for slice_ in ("language=de", "task=math")
+    ]
+
+
+def test_evidence_that_stalls_is_told_of_a_discovered_breach_and_not_of_a_mere_suspicion() -> None:
+    drift, traffic, after = stood()
+    drive(drift, shed(after, 8))
+    assert {stall.slice for stall in drift.stalled()} == {"language=de", "task=math"}
+    after = 1 + next(
+        n
+        for n, _ in enumerate(given(drift, traffic, range(after + 8, after + 300), here(0.9)), after + 8)
+        if cell(drift, HARMED).state is State.BREACH
+    )
+    drive(drift, shed(after, 8))
+    assert {stall.slice for stall in drift.stalled()} == {"language=de", "task=math", HARMED}
+
+
+def test_intersections_that_there_is_no_room_for_are_counted_once_while_they_wait() -> None:
+    traffic = Traffic(0)
+    full = len(traffic.slices)
+    drift = engine(traffic, tolerances(maximum_cells=full))
+    for _ in given(drift, traffic, range(150), here(0.9)):
+        assert not found(drift)
+    assert 1 <= drift.counters["crowded"] <= 3
+    roomy = engine(Traffic(0), tolerances(maximum_cells=full + 16))
+    for _ in given(roomy, Traffic(0), range(150), here(0.9)):
+        pass
+    assert roomy.counters["crowded"] == 0

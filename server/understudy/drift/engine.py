@@ -80,7 +80,10 @@ class Drift:
 
     @property
     def counters(self) -> Mapping[str, int]:
-        """Rows that did not become votes so far: late, rejected, duplicate, repeat, overflow."""
+        """Rows that did not become votes so far: late, rejected, duplicate, repeat, overflow.
+
+        And `crowded`: intersections that were to be watched, had there been room for another cell.
+        """
         return self._booth.counters
 
     @property
@@ -273,6 +276,7 @@ class Drift:
         """Intersections leave and take the places there are for them, by what closed ticks said."""
         room = self.tolerances.maximum_cells - len(self._cells)
         left, come = self._search.moves(self._cells, self._lanes, tick, self._ttl, room)
+        self._booth.counters["crowded"] += self._search.refused
         changes: list[Change] = []
         if left:
             gone = set(left)
@@ -337,10 +341,13 @@ class Drift:
         return [self._control.names[i] for i in np.flatnonzero(self._control.cells["breach"]).tolist()]
 
     def stalled(self) -> list[EvidenceStalled]:
-        """Cells whose coverage was under its floor for too many ticks in a row."""
+        """Cells whose coverage was under its floor for too many ticks in a row; of a mere suspicion nobody is told."""
         c, made = self._cells.cells, []
+        suspected = self._search.suspected
         for i in np.flatnonzero(c["low_ticks"] >= self.tolerances.stalled_ticks).tolist():
-            lane, slice_, metric = self._cells.names[i]
+            lane, slice_, metric = name = self._cells.names[i]
+            if name in suspected:
+                continue
             pairs = int(c["since_scored"][i] + c["since_missing"][i] + c["since_shed"][i])
             share = int(c["since_scored"][i]) / pairs if pairs else 1.0
             made.append(EvidenceStalled(lane_of(lane), slice_, metric, int(c["low_ticks"][i]), share))

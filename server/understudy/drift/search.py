@@ -64,11 +64,19 @@ class Search:
         self._settings = settings
         self._scout = Scout(settings.minimum)
         self.stands: dict[Name, Stand] = {}
+        self.refused = 0
+        """Proposals that the last tick had a place for and no room for a cell, those of the tick before left out."""
+        self._waiting: set[Name] = set()
 
     @property
     def on(self) -> bool:
         """Whether anything is looked for."""
         return self._settings.on
+
+    @property
+    def suspected(self) -> set[Name]:
+        """Cells that nobody has had reason to be told of."""
+        return {name for name, stand in self.stands.items() if stand.told is None}
 
     def take(self, family: Family, tally: Tally, where: Ints, total: tuple[Ints, Ints, Ints]) -> None:
         """Count a tick; `where` is the cell of each of the tally's names (-1: none), `total` its `total()`."""
@@ -102,10 +110,14 @@ class Search:
             if stand.told is None
         )
         come: dict[Name, int] = {}
+        waiting: set[Name] = set()
         for proposal in self._scout.proposals(family):
             lane, one, metric = family.names[proposal.low]
             name = (lane, joined(one, family.names[proposal.high][1]), metric)
-            if name in family.index or (room <= 0 and free):
+            if name in family.index:
+                continue
+            if free and room <= 0:
+                waiting.add(name)
                 continue
             if free:
                 place = free.pop(0)
@@ -120,6 +132,7 @@ class Search:
             self._scout.drop(proposal.low, proposal.high)
         for name in left:
             del self.stands[name]
+        self.refused, self._waiting = len(waiting - self._waiting), waiting
         return left, come
 
     def _leaves(self, family: Family, name: Name, tick: int, ttl: int) -> bool:

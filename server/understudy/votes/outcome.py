@@ -11,8 +11,8 @@ from understudy.report import CellReport, State
 from understudy.report.cells import cell_report, counts, headline, overall, told
 from understudy.votes.lines import key
 
-COUNTERS = ("rejected", "late", "duplicate", "repeat", "overflow")
-"""Rows that are no votes, by reason; docs/drift.md says what each means."""
+COUNTERS = ("rejected", "late", "duplicate", "repeat", "overflow", "crowded")
+"""Rows that are no votes, by reason, and intersections without room; docs/drift.md says what each means."""
 
 
 class Mode(StrEnum):
