@@ -2,6 +2,7 @@
 
 import gzip
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,9 @@ GOOD = b'{"ts": 1, "slice": "all", "metric": "m", "cluster": "c", "d": 0}\n'
             HEAD + b"1,all,m,c,0\n" + b"2,all,m,c,0,9\n",
             "row 2 has 6 fields and the header 5; mend",
         ),
+        ("votes.csv", HEAD + b"1,all,m,c,0\n2,all,m", "row 2 has 3 fields and the header 5; mend"),
+        ("votes.csv", HEAD + b'1,"a",m,c\n2,all,m,c,0\n', "row 1 has 4 fields and the header 5; mend"),
+        ("votes.csv", b"x" * 200_000 + b"," + HEAD, "row 0, the header: field larger than field limit"),
         ("votes.csv", HEAD + b"1,all,m,\xff,0\n", "not UTF-8; save"),
         ("votes.csv", b"d,d,slice,metric,cluster\n0,0,a,m,c\n", "names column 'd' twice"),
         (
@@ -51,6 +55,12 @@ GOOD = b'{"ts": 1, "slice": "all", "metric": "m", "cluster": "c", "d": 0}\n'
         ("votes.jsonl", b"\n\n", "holds no votes; give one JSON object a line"),
         ("votes.jsonl", GOOD + GOOD[:20], ":2: a half-written line; mend or remove"),
         ("votes.jsonl", GOOD + b"nonsense\n" + GOOD, ":2: not JSON .*; mend or remove"),
+        (
+            "votes.jsonl",
+            GOOD + GOOD.replace(b": 0}", b": 1" + b"0" * 10_000 + b"}"),
+            ":2: a number of thousands of digits; mend or remove the line",
+        ),
+        ("votes.jsonl", GOOD + b'{"a":' + b"[" * 100_000 + b"\n", ":2: nested too deeply"),
         ("votes.jsonl", GOOD + b"[1]\n", ":2: not a JSON object; give one vote a line"),
         ("votes.jsonl", GOOD + b'{"slice": "\xff"}\n', ":2: not UTF-8"),
         (
@@ -207,3 +217,15 @@ def test_a_stray_quote_is_found_without_looking_at_every_line_from_the_beginning
     path.write_bytes(block)
     with pytest.raises(DataError, match=r"votes\.csv: row "):
         judge([path])
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "votes.csv")
+    with pytest.raises(DataError, match=r"votes.csv: is a pipe; give a regular file"):
+        judge([tmp_path / "votes.csv"])
+
+
+def test_empty_last_fields_and_quotes_are_no_short_rows(tmp_path: Path) -> None:
+    path = tmp_path / "votes.csv"
+    path.write_bytes(b"slice,metric,cluster,d,marker\n" + b'"a, b",m,c,0,\n' + b"all,m,d,0,\n")
+    assert judge([path]).counters.get("rejected", 0) == 0
