@@ -161,3 +161,12 @@ def test_rows_without_a_time_or_with_one_beyond_reason_are_refused() -> None:
     drift.add(Vote(ts, "s", "m", str(ts), 1.0, LANE) for ts in (math.nan, math.inf, -math.inf, 1e300))
     assert drift.close(10**15) == []
     assert (drift.counters["rejected"], cell(drift).votes) == (4, 0)
+
+
+@pytest.mark.parametrize("ts", [1.0, 0.7, 4.3, -0.3, 1e9 + 0.1])
+def test_a_vote_is_in_the_tick_that_its_time_is_said_to_be_in(ts: float) -> None:
+    drift = Drift(tolerances(), tick_s=0.1)
+    drift.declare(LANE, ["s"], ["m"])
+    drift.add([Vote(ts, "s", "m", "c", 0.0, LANE, marker="rollout")])
+    assert drift._booth.open_ticks == [drift.tick_of(ts)]
+    assert drift.tally(drift.tick_of(ts)).markers == ((LANE, "rollout"),)

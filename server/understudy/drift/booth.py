@@ -7,6 +7,7 @@ commutative. What counts in two slices of a pair counts in their intersection to
 """
 
 import json
+import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ CHANNELS = BINS + 4
 """A cell's counts: votes per bin, then pairs scored, missing and shed, and clusters never seen before."""
 
 DAY_S = 86_400.0
+LATEST_S = 1e15
+"""A time beyond it, on either side, is none."""
 _CODES = {
     Resolution.SCORED: 0,
     Resolution.FAILED: 0,
@@ -213,6 +216,10 @@ class Booth:
         """Ticks that hold rows, ascending."""
         return sorted(self._open)
 
+    def tick_of(self, ts: float) -> int:
+        """The tick of a time: floor(ts / length), as of arrays of them; `ts // length` may differ by one."""
+        return math.floor(ts / self._tick_s)
+
     def add(self, votes: Iterable[Vote]) -> None:
         """Take rows of any order and any open tick."""
         rest = iter(votes)
@@ -255,7 +262,7 @@ class Booth:
         A d that is NaN, infinite or out of range, and an unknown code, are counted `rejected` and as missing;
         a row without a usable time is refused.
         """
-        timed = np.isfinite(ts) & (np.abs(ts) < 1e15)
+        timed = np.isfinite(ts) & (np.abs(ts) < LATEST_S)
         ticks = np.floor(np.where(timed, ts, 0.0) / self._tick_s).astype(np.int64)
         with np.errstate(invalid="ignore"):
             wrong = (codes > 2) | ((codes == 0) & ~(np.abs(d) <= 1.0))
@@ -275,9 +282,8 @@ class Booth:
             ids = np.array([table.setdefault(names[i], len(table)) for i in chosen.tolist()], dtype=np.int64)
             tick.parts.append((ts[chosen], ids, clusters[chosen], pairs[chosen], d[chosen], codes[chosen]))
         for at, lane, name in markers:
-            tick_of = int(at // self._tick_s) if np.isfinite(at) else None
-            if tick_of in self._open:
-                self._open[tick_of].markers.add((lane, name))
+            if abs(at) < LATEST_S and (number := self.tick_of(at)) in self._open:
+                self._open[number].markers.add((lane, name))
 
     def miss(self, lane: str, tick: int, outcome: Resolution, count: int) -> None:
         """Rows about every cell of slice `all` for pairs without a name; once per lane, tick and outcome."""

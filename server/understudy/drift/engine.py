@@ -103,7 +103,7 @@ class Drift:
 
     def tick_of(self, ts: float) -> int:
         """The tick of an admission time."""
-        return int(ts // self._tick_s)
+        return self._booth.tick_of(ts)
 
     def declare(self, lane: str, slices: Iterable[str], metrics: Iterable[str]) -> None:
         """Name cells before their first vote, so that this vote counts.
