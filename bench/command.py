@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from understudy.cli import guarded
+from understudy.app.exits import guarded
 
 
 def words(prog: str, description: str, writes: str) -> argparse.ArgumentParser:

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from understudy.cli import guarded
+from understudy.app.exits import guarded
 from understudy.errors import ConfigError
 
 SOURCE = Path(__file__).parent

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from understudy.cli import DEBUG, PIPE, WRONG, guarded
+from understudy.app.exits import DEBUG, PIPE, WRONG, guarded
 
 UNDERSTUDY = Path(sys.executable).parent / "understudy"
 

@@ -5,8 +5,8 @@ import math
 from pathlib import Path
 
 import pytest
+from understudy.app.exits import guarded
 from understudy.app.tolerances import check, diff, differences, show, to_breach, to_certify
-from understudy.cli import guarded
 from understudy.drift.tolerance import Tolerances
 from understudy.errors import ConfigError
 
@@ -127,7 +127,7 @@ def test_a_change_is_told_with_what_it_means_in_votes(mine: Path, capsys: pytest
         "tighter: WITHIN takes 4,931 votes, before 1,321"
     )
     assert changes["slices.language=es.tau.failure"]["means"].startswith("looser")
-    assert "326 votes become 368" in changes["budget.page"]["means"]
+    assert "330 votes become 372" in changes["budget.page"]["means"]
     assert diff(DEFAULT, mine, as_json=False) == 1
     assert "every lane is closed and another one opens" in capsys.readouterr().out
 

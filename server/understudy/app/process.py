@@ -141,7 +141,7 @@ def primary(config_primary: Leg, state: Path) -> Leg:
 
 def main() -> int:
     """Run the child named on the command line."""
-    from understudy.cli import guarded
+    from understudy.app.exits import guarded
 
     name, *rest = sys.argv[1:]
     logs.configure(name)
