@@ -158,6 +158,8 @@ def _kind(path: Path) -> str:
         DataError: it cannot be read, or is empty.
     """
     name = path.name.removesuffix(".gz")
+    if not path.is_file():  # files are read more than once
+        raise DataError(f"{path}: is {'a pipe' if path.is_fifo() else 'no file'}; give a regular file")
     try:
         with path.open("rb") as file:
             first = file.read(512)

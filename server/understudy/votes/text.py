@@ -92,7 +92,11 @@ def header(path: Path) -> list[str]:
         line = content.readline(1 << 20)
     if not line.strip():
         raise DataError(f"{path}: is empty; give a file of votes, or leave it out")
-    names = [name.strip() for name in next(csv.reader([_decoded(path, 1, line, 0)], delimiter=_comma(path)))]
+    try:
+        cells = next(csv.reader([_decoded(path, 1, line, 0)], delimiter=_comma(path)))
+    except csv.Error as error:
+        raise DataError(f"{path}: row 0, the header: {error}; give a file of votes") from None
+    names = [name.strip() for name in cells]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise DataError(f"{path}: the header names column {twice!r} twice; give every column one name")
@@ -121,8 +125,18 @@ def csv_frames(path: Path, names: list[str], told: Told) -> "Iterator[pl.DataFra
             )
         except pl.exceptions.PolarsError:
             frame = _csv_slowly(path, block, names, row)
+        else:
+            if _some_short(block, frame, names, _comma(path)):
+                frame = _csv_slowly(path, block, names, row)
         row += frame.height
         yield frame.select(wanted)
+
+
+def _some_short(block: bytes, frame: "pl.DataFrame", names: list[str], comma: str) -> bool:
+    """Whether a row may have too few fields, whose last one polars leaves empty; none has too many."""
+    if not frame[names[-1]].null_count():
+        return False
+    return b'"' in block or block.count(comma.encode()) != frame.height * (len(names) - 1)
 
 
 def _csv_slowly(path: Path, block: bytes, names: list[str], row: int) -> "pl.DataFrame":
@@ -134,12 +148,12 @@ def _csv_slowly(path: Path, block: bytes, names: list[str], row: int) -> "pl.Dat
         for cells in csv.reader(io.StringIO(text, newline=""), delimiter=_comma(path), strict=True):
             if not cells:
                 continue
-            if len(cells) > len(names):
+            if len(cells) != len(names):
                 raise DataError(
                     f"{path}: row {row + len(made) + 1} has {len(cells)} fields and the header {len(names)}; mend "
                     "or remove the row (texts with a comma belong in quotes)"
                 )
-            made.append([cell or None for cell in cells] + [None] * (len(names) - len(cells)))
+            made.append([cell or None for cell in cells])
     except csv.Error as error:
         raise DataError(f"{path}: row {row + len(made) + 1}: {error}; mend or remove the row") from None
     return pl.DataFrame(made, schema={name: pl.String for name in names}, orient="row")
@@ -189,6 +203,10 @@ def _json_slowly(path: Path, block: bytes, line: int) -> "pl.DataFrame":
             raise DataError(f"{path}:{number}: {what}; mend or remove the line") from None
         except RecursionError:
             raise DataError(f"{path}:{number}: nested too deeply; mend or remove the line") from None
+        except ValueError:
+            raise DataError(
+                f"{path}:{number}: a number of thousands of digits; mend or remove the line"
+            ) from None
         if not isinstance(value, dict):
             raise DataError(f"{path}:{number}: not a JSON object; give one vote a line")
         for name, column in columns.items():
