@@ -8,12 +8,12 @@ from typing import Any
 
 import polars as pl
 import pytest
-from understudy.errors import DataError
+from understudy.errors import ConfigError, DataError
 from understudy.testing import a_pair
 from understudy.votes import text
 from understudy.votes.command import run
 from understudy.votes.inputs import sources
-from understudy.votes.run import judge
+from understudy.votes.run import Settings, judge
 
 from tests.votes.files import named, rows, untimed, written
 
@@ -229,3 +229,20 @@ def test_empty_last_fields_and_quotes_are_no_short_rows(tmp_path: Path) -> None:
     path = tmp_path / "votes.csv"
     path.write_bytes(b"slice,metric,cluster,d,marker\n" + b'"a, b",m,c,0,\n' + b"all,m,d,0,\n")
     assert judge([path]).counters.get("rejected", 0) == 0
+
+
+@pytest.mark.parametrize("option", ["slack_s", "tick_s"])
+@pytest.mark.parametrize("number", [math.inf, math.nan, -1.0, 1e300])
+def test_a_time_that_is_none_is_refused_by_its_option(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, number: float
+) -> None:
+    path = written(tmp_path / "votes.csv", rows(5))
+    given: dict[str, Any] = {option: number}
+    assert run([path], tmp_path / "out", quiet=True, **given) == 3
+    said = capsys.readouterr().err
+    assert said.startswith(f"understudy: --{option.replace('_', '-')}: is ") and said.count("\n") == 1
+
+
+def test_a_tick_of_nearly_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"--tick-s: is 1e-300; write seconds from 0\.1 to 86400"):
+        judge([written(tmp_path / "votes.csv", rows(5))], Settings(tick_s=1e-300))

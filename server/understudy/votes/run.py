@@ -29,6 +29,10 @@ TICK_PAIRS = 50
 """Pairs in a tick when rows have no time."""
 SLACK_S = 60.0
 """How much later than its place in the file a row may be, by default, seconds."""
+SLACKEST_S = 31_536_000.0
+"""A year: more slack than any file has."""
+SHORTEST_S, LONGEST_S = 0.1, 86_400.0
+"""Of ticks that are asked for."""
 
 Progress = Callable[[int, int], None]
 """(bytes read, bytes in all)."""
@@ -49,6 +53,19 @@ class Settings:
     analyzers: str | None = None
     slack_s: float = SLACK_S
     """How much later than its place in the file a row may be, seconds."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no time can be counted by.
+
+        Raises:
+            ConfigError: naming the option and its range.
+        """
+        if not 0.0 <= self.slack_s <= SLACKEST_S:
+            raise ConfigError(f"--slack-s: is {self.slack_s:g}; write seconds from 0 to {SLACKEST_S:g}")
+        if self.tick_s is not None and not SHORTEST_S <= self.tick_s <= LONGEST_S:
+            raise ConfigError(
+                f"--tick-s: is {self.tick_s:g}; write seconds from {SHORTEST_S:g} to {LONGEST_S:g}"
+            )
 
     @property
     def overrides(self) -> bool:
