@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from understudy.analysis import convert
+from understudy.analysis import convert, inputs
 from understudy.analysis.analyze import Settings, analyze
 from understudy.analysis.command import run
 from understudy.analysis.inputs import Duplicates, Seen, files, load
@@ -86,6 +86,12 @@ BROKEN = [
     (GOOD + b"nonsense\n" + GOOD, r"pairs.jsonl:2: not JSON .*; mend"),
     (GOOD + b'{"id": "\xff"}\n', r"pairs.jsonl:2: not UTF-8 at byte 9; save"),
     (b"[1]\n", r"pairs.jsonl:1: not a JSON object; give"),
+    (GOOD + b'{"id": ' + b"9" * 10_000 + b"}\n", r":2: a number of thousands of digits; mend"),
+    (GOOD + b"[" * 100_000 + b"\n", r":2: nested too deeply; mend"),
+    (
+        b'{"id": "a", "baseline": {"text": "x", "latency_s": 1e999}, "candidate": "x"}\n',
+        r":1: a number beyond all limits; mend",
+    ),
     (b'{"baseline": "x", "candidate": "x"}\n', r"pairs.jsonl:1: no 'id'; give"),
     (b'{"id": "a", "baseline": "x"}\n', r"pairs.jsonl:1: no 'candidate'; give"),
     (b'{"id": "a", "baseline": 3, "candidate": "x"}\n', r":1: 'baseline' is neither .*; give"),
@@ -103,6 +109,20 @@ def test_a_broken_input_is_one_line_with_file_line_and_mend(
     with pytest.raises(DataError, match=message) as caught:
         list(load([path], Seen()))
     assert "\n" not in str(caught.value)
+
+
+def test_a_line_without_end_is_not_unpacked_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inputs, "LONGEST", 1000)
+    path = tmp_path / "pairs.jsonl.gz"
+    path.write_bytes(gzip.compress(GOOD + b"0" * 1_001))
+    with pytest.raises(DataError, match=r"gz:2: no line ends within .* MiB; give one JSON object a line"):
+        list(load([path], Seen()))
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pairs.jsonl")
+    with pytest.raises(DataError, match=r"pairs.jsonl: is a pipe; give a regular file"):
+        list(load([tmp_path / "pairs.jsonl"], Seen()))
 
 
 def test_a_cut_gzip_and_a_missing_file_are_named(tmp_path: Path) -> None:

@@ -44,6 +44,8 @@ SIDE = frozenset({"text", "finish_reason", "error", "status", "fingerprint"}) | 
     name + unit for name in ("first", "latency") for unit in ("_s", "_ms", "_ns", "")
 }
 SAMPLING = frozenset(Sampling.__slots__)
+LONGEST = 64 << 20
+"""Bytes of a line, unpacked: no pair is longer, and a few bytes of .gz can unpack to gigabytes."""
 IGNORED = 1000
 """Names of unknown fields that are counted; files with more have names made of data."""
 
@@ -156,6 +158,8 @@ def _is_capture(path: Path) -> bool:
         return any(path.glob("*.parquet")) or any(path.glob("open-*.jsonl"))
     if path.suffix == ".parquet" or (path.suffix == ".jsonl" and path.name.startswith("open-")):
         return True
+    if not path.is_file():  # a pipe would be waited for
+        return False
     with path.open("rb") as file:
         return file.read(4) == b"PAR1"
 
@@ -167,6 +171,8 @@ def _lines(path: Path, seen: Seen) -> Iterator[Item]:
             pair = parse(value)
         except ValueError as error:
             raise DataError(f"{where}: {error}") from None
+        except OverflowError:
+            raise DataError(f"{where}: a number beyond all limits; mend or remove the line") from None
         seen.no_prompt += not pair.request.text
         for name in unknown(value):
             if name in seen.ignored or len(seen.ignored) < IGNORED:
@@ -180,13 +186,19 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     Raises:
         DataError: with file, line and mend.
     """
+    if not path.is_file():
+        raise DataError(f"{path}: is {'a pipe' if path.is_fifo() else 'no file'}; give a regular file")
     if path.stat().st_size == 0:
         raise DataError(f"{path}: is empty; give a file with one JSON object a line")
     number = 0
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as lines:
-            for line in lines:
+            while line := lines.readline(LONGEST + 1):
                 number += 1
+                if len(line) > LONGEST:
+                    raise DataError(
+                        f"{path}:{number}: no line ends within {LONGEST >> 20} MiB; give one JSON object a line"
+                    )
                 try:
                     text = line.decode("utf-8-sig" if number == 1 else "utf-8")
                     if not text.strip():
@@ -201,6 +213,12 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                     half = not line.endswith(b"\n") and text.lstrip().startswith("{")
                     what = "a half-written line" if half else f"not JSON ({error.msg}, column {error.colno})"
                     raise DataError(f"{path}:{number}: {what}; mend or remove the line") from None
+                except RecursionError:
+                    raise DataError(f"{path}:{number}: nested too deeply; mend or remove the line") from None
+                except ValueError:
+                    raise DataError(
+                        f"{path}:{number}: a number of thousands of digits; mend or remove the line"
+                    ) from None
                 if not isinstance(value, dict):
                     raise DataError(f"{path}:{number}: not a JSON object; give one pair a line")
                 yield number, value
