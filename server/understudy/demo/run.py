@@ -15,7 +15,7 @@ from rich.live import Live
 
 from understudy.demo.show import Show
 from understudy.demo.stage import CONFIG, Ports, Stage, config, made
-from understudy.demo.summary import CERTIFIED, summarise, targets
+from understudy.demo.summary import CERTIFIED, carried_out, summarise, targets
 from understudy.demo.truth import aliases, slices
 from understudy.drift.tolerance import Tolerances
 from understudy.engine.manifest import fingerprint
@@ -33,6 +33,9 @@ PROOF_S = 60.0
 
 BACKLOG = 48
 """Pairs in flight at which the callers wait for the shadow engines."""
+
+SWITCH_S = 5.0
+"""A rollback that was signalled as the calls ended has this long to be carried out."""
 
 LONGEST_S = 140.0
 """No demo drives traffic for longer."""
@@ -155,7 +158,7 @@ async def _play(
         callers.room.set()
         with suppress(asyncio.CancelledError):
             await asyncio.wait_for(calling, 60)
-        status = await _settled(out / "run", status)
+        status = await _switched(out / "run", await _settled(out / "run", status))
         duration_s = time.monotonic() - started
     finally:
         with console.status("stopping"):
@@ -235,6 +238,16 @@ async def _settled(run_dir: Path, status: Mapping[str, Any]) -> Mapping[str, Any
             paired, closed = told["counts"]["paired"], told["tick"]
         await asyncio.sleep(0.5)
     return told
+
+
+async def _switched(run_dir: Path, status: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Wait until a rollback that was signalled is carried out, or a few seconds."""
+    until = time.monotonic() + SWITCH_S
+    while status["latch"] and not carried_out(status) and time.monotonic() < until:
+        await asyncio.sleep(0.2)
+        with suppress(UnderstudyError):
+            status = await ask(run_dir / "control.sock", {"op": "status"})
+    return status
 
 
 def _kept(out: Path) -> None:

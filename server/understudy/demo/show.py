@@ -152,9 +152,13 @@ class Show:
             )
         if summary["breaches"]:
             console.print(table)
-        if rollback["signalled"]:
+        if rollback["signalled"] and not rollback["carried_out"]:
+            console.print("a rollback was signalled and not yet carried out when the run ended")
+        elif rollback["signalled"]:
+            since = rollback["seconds_from_breach"]
+            when = "" if since is None else f" {since:.1f} s after the first breach"
             console.print(
-                f"rolled back {rollback['seconds_from_breach']:.1f} s after the first breach; of "
+                f"rolled back{when}; of "
                 f"{rollback['short_calls_after']} short calls begun after the switch the candidate answered "
                 f"{rollback['replies_from_candidate_after']}; {rollback['held_streams_moved']} held streams moved"
             )

@@ -53,6 +53,13 @@ def alerts(told: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return list(found.values())
 
 
+def carried_out(status: Mapping[str, Any]) -> int:
+    """When the relay carried out the rollback that is latched, ns since the epoch; 0 = there is none, or not yet."""
+    latch = status["latch"]
+    switch = (status["relay"] or {}).get("switch") or {}
+    return switch.get("ns", 0) if latch is not None and latch["primary"] == "baseline" else 0
+
+
 def summarise(
     status: Mapping[str, Any],
     calls: Sequence[Call],
@@ -69,8 +76,8 @@ def summarise(
     latch = status["latch"]
     switch = (status["relay"] or {}).get("switch") or {}
     rolled = latch is not None and latch["primary"] == "baseline"
-    switched_ns = switch.get("ns", 0) if rolled else 0
-    after = [call for call in calls if rolled and call.began_ns > switched_ns]
+    switched_ns = carried_out(status)
+    after = [call for call in calls if switched_ns and call.began_ns > switched_ns]
     failed = [call for call in calls if call.error]
     counts = status["counts"]
     members = slices(call.example for call in calls)
@@ -96,11 +103,12 @@ def summarise(
         "rollback": {
             "signalled": rolled,
             "reason": latch["reason"] if rolled else "",
-            "seconds_from_breach": (switched_ns / 1e9 - broken[0]["ts"]) if rolled and broken else None,
+            "carried_out": switched_ns > 0,
+            "seconds_from_breach": switched_ns / 1e9 - broken[0]["ts"] if switched_ns and broken else None,
             "calls_failed_by_switch": sum(
                 bool(call.error) and call.ended_ns > switched_ns > call.began_ns for call in calls
             )
-            if rolled
+            if switched_ns
             else 0,
             "short_calls_after": sum(call.short for call in after),
             "replies_from_candidate_after": sum(call.short and call.engine == candidate for call in after),
@@ -146,7 +154,7 @@ def targets(
     rollback = summary["rollback"]
     target("verdict", "verdict", "BREACH", summary["verdict"], summary["verdict"] == "BREACH")
     if summary["primary"] == "candidate":
-        target("rollback", "rolled back", True, rollback["signalled"], rollback["signalled"])
+        target("rollback", "rolled back", True, rollback["carried_out"], rollback["carried_out"])
         late = rollback["replies_from_candidate_after"]
         seen = rollback["short_calls_after"]
         target(
