@@ -3,6 +3,7 @@
 import gzip
 import math
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -246,3 +247,20 @@ def test_a_time_that_is_none_is_refused_by_its_option(
 def test_a_tick_of_nearly_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"--tick-s: is 1e-300; write seconds from 0\.1 to 86400"):
         judge([written(tmp_path / "votes.csv", rows(5))], Settings(tick_s=1e-300))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"ts,slice,metric,cluster,d\n,all,m,c,0\n,all,m,d,0\n", r"row 1: ts is no time; write seconds"),
+        (b"ts,slice,metric,cluster,d\n1,all,m,c,nan\n2,all,m,d,nan\n", r"row 1: d is no number"),
+    ],
+)
+def test_a_file_without_any_vote_is_an_error_and_no_verdict(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], data: bytes, message: str
+) -> None:
+    (tmp_path / "votes.csv").write_bytes(data)
+    assert run([tmp_path / "votes.csv"], tmp_path / "out", quiet=True) == 3
+    told = capsys.readouterr()
+    assert "no row is a vote: " in told.err and re.search(message, told.err) and told.err.count("\n") == 1
+    assert not told.out and not (tmp_path / "out").exists()

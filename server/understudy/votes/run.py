@@ -289,6 +289,10 @@ class _Run:
         drift = self.course.drift
         counters = Counter(self.spent)
         counters.update(drift.counters)
+        rejected = counters["rejected"]
+        if not self.kept and rejected and rejected == self.rows:
+            first = self.rejected[0] if self.rejected else f"all {rejected:,} rows were rejected"
+            raise DataError(f"no row is a vote: {first}")
         counters["late"] += self.late
         mode = Mode.KEPT if self.kept else Mode.TIMED if self.timed else Mode.ORDERED
         warnings = warned(counters, self.rows, drift.tolerances.coverage)
