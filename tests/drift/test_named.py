@@ -1,5 +1,7 @@
 """Intersections somebody named: cells like any other, filled from the rows of their two slices."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from understudy.drift.engine import Drift
@@ -15,7 +17,7 @@ DAY = 8640
 """Ticks."""
 
 
-def named(on: bool = True, **more: object) -> Drift:
+def named(on: bool = True, **more: Any) -> Drift:
     drift = Drift(tolerances(discovery={"on": on}, **more))
     drift.declare(LANE, ["language=de", "task=math", HARMED], ["m"])
     return drift

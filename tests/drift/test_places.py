@@ -87,8 +87,11 @@ def test_start_weights_sum_to_one_at_most_with_cells_that_left_their_place() -> 
     family = drift._cells
     given = 0.0
     for n in range(6):
-        for what in (lambda: family.mark(1 / 8), lambda: family.sow(0.001)):
-            what()
+        for sown in (False, True):
+            if sown:
+                family.sow(0.001)
+            else:
+                family.mark(1 / 8)
             given += float(family.pending[:, 0].sum())
             family.pending[:] = 0.0
         names = [("a..b", f"language=de&task={n}-{place}", "m") for place in range(2)]
