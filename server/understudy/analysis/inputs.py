@@ -9,9 +9,7 @@ Each side is a text or an object {"text", "finish_reason"?, "error"?, "status"?,
 temperature, top_k, top_p, seed, max_tokens, stop. Fields not named here are ignored and counted; `.gz` is unpacked.
 """
 
-import glob
 import gzip
-import json
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,6 +21,7 @@ from typing import Any, NamedTuple
 from understudy.capture.reader import admitted
 from understudy.codec.cluster import cluster_of
 from understudy.errors import DataError
+from understudy.given import expanded, parsed, regular
 from understudy.pair import Category, Finish, Lane, Leg, Output, Pair, Request, Sampling
 from understudy.score import Score
 
@@ -131,26 +130,23 @@ def files(paths: Iterable[str | Path]) -> tuple[Path, ...]:
     Raises:
         DataError: nothing is there.
     """
-    found: list[Path] = []
-    for given in paths:
-        path = Path(given)
-        if path.is_dir() and not _is_capture(path):
-            inside = sorted(p for p in path.iterdir() if p.name.endswith((".jsonl", ".jsonl.gz")))
-            if not inside:
-                raise DataError(
-                    f"{path}: holds neither pairs-*.parquet nor *.jsonl; give a file or a capture"
-                )
-            found += inside
-        elif path.exists():
-            found.append(path)
-        else:
-            matches = sorted(glob.glob(str(given), recursive=True))
-            if not matches:
-                raise DataError(f"{given}: no such file; give JSON Lines, a capture or a glob of them")
-            found += map(Path, matches)
-    if not found:
-        raise DataError("no pairs were named; give JSON Lines files or captures")
-    return tuple(found)
+    return tuple(
+        expanded(
+            paths,
+            _inside,
+            missing="give JSON Lines, a capture or a glob of them",
+            nothing="no pairs were named; give JSON Lines files or captures",
+        )
+    )
+
+
+def _inside(path: Path) -> list[Path]:
+    if _is_capture(path):
+        return [path]
+    inside = sorted(p for p in path.iterdir() if p.name.endswith((".jsonl", ".jsonl.gz")))
+    if not inside:
+        raise DataError(f"{path}: holds neither pairs-*.parquet nor *.jsonl; give a file or a capture")
+    return inside
 
 
 def _is_capture(path: Path) -> bool:
@@ -186,8 +182,7 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     Raises:
         DataError: with file, line and mend.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: is {'a pipe' if path.is_fifo() else 'no file'}; give a regular file")
+    regular(path)
     if path.stat().st_size == 0:
         raise DataError(f"{path}: is empty; give a file with one JSON object a line")
     number = 0
@@ -203,25 +198,11 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                     text = line.decode("utf-8-sig" if number == 1 else "utf-8")
                     if not text.strip():
                         continue
-                    value = json.loads(text)
                 except UnicodeDecodeError as error:
                     raise DataError(
                         f"{path}:{number}: not UTF-8 at byte {error.start + 1}; save the file as UTF-8"
                     ) from None
-                except json.JSONDecodeError as error:
-                    # Cut off while it was written: it begins as a pair does, and its end is missing.
-                    half = not line.endswith(b"\n") and text.lstrip().startswith("{")
-                    what = "a half-written line" if half else f"not JSON ({error.msg}, column {error.colno})"
-                    raise DataError(f"{path}:{number}: {what}; mend or remove the line") from None
-                except RecursionError:
-                    raise DataError(f"{path}:{number}: nested too deeply; mend or remove the line") from None
-                except ValueError:
-                    raise DataError(
-                        f"{path}:{number}: a number of thousands of digits; mend or remove the line"
-                    ) from None
-                if not isinstance(value, dict):
-                    raise DataError(f"{path}:{number}: not a JSON object; give one pair a line")
-                yield number, value
+                yield number, parsed(path, number, text, cut=not line.endswith(b"\n"), what="pair")
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"{path}:{number + 1}: {error}; copy the file again") from None
     except OSError as error:

@@ -1,6 +1,5 @@
 """The files given to `understudy drift`: found, told apart, and read as frames of one shape."""
 
-import glob
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from understudy.errors import DataError
+from understudy.given import expanded, regular
 from understudy.votes import part, text
 from understudy.votes.form import COLUMNS, KNOWN, NUMBERS, REQUIRED, TEXTS, Head
 
@@ -112,28 +112,20 @@ def files(paths: Sequence[str | Path]) -> list[Path]:
     Raises:
         DataError: nothing is there.
     """
-    found: list[Path] = []
-    for given in paths:
-        path = Path(given)
-        if path.is_dir():
-            inside = sorted(
-                p for p in path.iterdir() if p.name.endswith(SUFFIXES) and not p.name.startswith(".")
-            )
-            if not inside:
-                raise DataError(
-                    f"{path}: holds neither *.parquet nor *.csv nor *.jsonl; give a file of votes"
-                )
-            found += inside
-        elif path.exists():
-            found.append(path)
-        else:
-            matches = sorted(glob.glob(str(given), recursive=True))
-            if not matches:
-                raise DataError(f"{given}: no such file; give votes as Parquet, CSV or JSON Lines")
-            found += map(Path, matches)
-    if not found:
-        raise DataError("no votes were named; give files or directories of them")
+    found = expanded(
+        paths,
+        _inside,
+        missing="give votes as Parquet, CSV or JSON Lines",
+        nothing="no votes were named; give files or directories of them",
+    )
     return list(dict.fromkeys(found))
+
+
+def _inside(path: Path) -> list[Path]:
+    inside = sorted(p for p in path.iterdir() if p.name.endswith(SUFFIXES) and not p.name.startswith("."))
+    if not inside:
+        raise DataError(f"{path}: holds neither *.parquet nor *.csv nor *.jsonl; give a file of votes")
+    return inside
 
 
 def _source(path: Path) -> Source:
@@ -158,8 +150,7 @@ def _kind(path: Path) -> str:
         DataError: it cannot be read, or is empty.
     """
     name = path.name.removesuffix(".gz")
-    if not path.is_file():  # files are read more than once
-        raise DataError(f"{path}: is {'a pipe' if path.is_fifo() else 'no file'}; give a regular file")
+    regular(path)
     try:
         with path.open("rb") as file:
             first = file.read(512)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from understudy.errors import DataError
+from understudy.given import parsed
 from understudy.votes.form import COLUMNS, NUMBERS, schema
 
 if TYPE_CHECKING:
@@ -195,20 +196,8 @@ def _json_slowly(path: Path, block: bytes, line: int) -> "pl.DataFrame":
     for number, part in enumerate(parts, line + 1):
         if not part.strip():
             continue
-        try:
-            value = json.loads(_decoded(path, number, part, None))
-        except json.JSONDecodeError as error:
-            half = number == line + len(parts) and part.lstrip().startswith(b"{")
-            what = "a half-written line" if half else f"not JSON ({error.msg}, column {error.colno})"
-            raise DataError(f"{path}:{number}: {what}; mend or remove the line") from None
-        except RecursionError:
-            raise DataError(f"{path}:{number}: nested too deeply; mend or remove the line") from None
-        except ValueError:
-            raise DataError(
-                f"{path}:{number}: a number of thousands of digits; mend or remove the line"
-            ) from None
-        if not isinstance(value, dict):
-            raise DataError(f"{path}:{number}: not a JSON object; give one vote a line")
+        cut = number == line + len(parts)
+        value = parsed(path, number, _decoded(path, number, part, None), cut=cut, what="vote")
         for name, column in columns.items():
             column.append(_plain(path, number, name, value.get(name)))
         rows += 1
