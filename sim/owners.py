@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from understudy.drift.booth import Tally
 from understudy.drift.engine import Drift
+from understudy.drift.tally import Tally
 from understudy.drift.vote import Resolution, Vote
 from understudy.votes.lines import changed, text
 

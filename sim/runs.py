@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from understudy.drift import judge
 from understudy.drift.bet import BINS, STEPS, Floats, Ints, kl_inf
-from understudy.drift.booth import CLUSTERS, SCORED, Tally
 from understudy.drift.family import Bools, Detector, Family
 from understudy.drift.judge import Thresholds
+from understudy.drift.tally import CLUSTERS, SCORED, Tally
 from understudy.drift.tolerance import Tolerances
 
 from sim.plan import MONTH_TICKS, TAU

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 from understudy.drift.bet import Floats
-from understudy.drift.booth import Name
 from understudy.drift.engine import Drift
+from understudy.drift.tally import Name
 from understudy.drift.vote import Vote
 
 from sim.plan import Plan

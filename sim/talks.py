@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 from understudy.drift.bet import BINS
-from understudy.drift.booth import Booth, Hashes
-from understudy.drift.booth import mix as hashed
+from understudy.drift.booth import Booth
+from understudy.drift.digest import Hashes
+from understudy.drift.digest import mix as hashed
 
 from sim.boundary import ALPHA
 from sim.plan import TAU, Plan

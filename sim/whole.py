@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 from understudy.drift.bet import Floats, Ints
-from understudy.drift.booth import Hashes, Name
+from understudy.drift.digest import Hashes
 from understudy.drift.engine import MONTH_S, Drift
+from understudy.drift.tally import Name
 from understudy.drift.tolerance import Tier, Tolerances
 from understudy.drift.verdict import Change, State
 from understudy.drift.vote import EVERY

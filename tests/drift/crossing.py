@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from understudy.drift.booth import Hashes, Name
+from understudy.drift.digest import Hashes
 from understudy.drift.engine import Drift
+from understudy.drift.tally import Name
 from understudy.drift.tolerance import Tolerances
 from understudy.drift.verdict import Change, Verdict
 

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from understudy.drift.bet import STEPS
-from understudy.drift.booth import Booth, Tally, digest, dither
+from understudy.drift.booth import Booth, dither
+from understudy.drift.digest import digest
 from understudy.drift.engine import Drift
+from understudy.drift.tally import Tally
 from understudy.drift.vote import ALL, EVERY, Resolution, Vote
 
 from tests.drift.streams import LANE, cell, drive, started, tolerances, votes

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from understudy.drift import scout
-from understudy.drift.booth import Tally
 from understudy.drift.cross import CATEGORIES, joined, meetings, parts
 from understudy.drift.engine import Drift
 from understudy.drift.spelling import slices
+from understudy.drift.tally import Tally
 from understudy.drift.tolerance import Tier, Tolerances
 from understudy.drift.verdict import Change, State, Why
 from understudy.drift.vote import EVERY, Resolution, Vote

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from understudy.drift.bet import BINS, STEPS
-from understudy.drift.booth import Hashes, digest, dither, mix
+from understudy.drift.booth import dither
+from understudy.drift.digest import Hashes, digest, mix
 from understudy.drift.engine import Drift
 from understudy.drift.verdict import State, Why
 from understudy.drift.vote import Vote

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from understudy.drift.booth import Tally
 from understudy.drift.engine import Drift
+from understudy.drift.tally import Tally
 from understudy.drift.tolerance import Tolerances
 from understudy.drift.verdict import Change
 from understudy.drift.vote import ALL, EVERY, Resolution, Vote

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pytest
 from understudy.drift.bet import BINS, STEPS, kl_inf, shares
-from understudy.drift.booth import SCORED, Name, Tally
 from understudy.drift.engine import MONTH_S, Drift
+from understudy.drift.tally import SCORED, Name, Tally
 from understudy.drift.tolerance import Tier, Tolerances
 from understudy.drift.verdict import Change, State, lane_key
 from understudy.drift.vote import ALL, FAILURE, UNSCORED, ballot

@@ -10,8 +10,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from hashlib import blake2b
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -19,17 +18,12 @@ import numpy.typing as npt
 
 from understudy.drift import cross
 from understudy.drift.bet import BINS, STEPS, Floats, Ints
+from understudy.drift.digest import Hashes, digest, mix
+from understudy.drift.seen import Seen
+from understudy.drift.tally import CHANNELS, CLUSTERS, SCORED, Name, Tally, used
 from understudy.drift.tolerance import OTHER
 from understudy.drift.verdict import same
 from understudy.drift.vote import ALL, EVERY, Resolution, Vote
-
-Hashes = npt.NDArray[np.uint64]
-Name = tuple[str, str, str]
-"""lane, slice, metric."""
-
-SCORED, MISSING, SHED, CLUSTERS = BINS, BINS + 1, BINS + 2, BINS + 3
-CHANNELS = BINS + 4
-"""A cell's counts: votes per bin, then pairs scored, missing and shed, and clusters never seen before."""
 
 DAY_S = 86_400.0
 LATEST_S = 1e15
@@ -44,67 +38,6 @@ _CODES = {
 }
 
 
-def digest(text: str) -> int:
-    """A stable 64-bit hash."""
-    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
-
-
-def mix(a: Hashes, b: Hashes) -> Hashes:
-    """Combine two hashes (splitmix64's finaliser); both are uint64, which wraps."""
-    x: Hashes = a * np.uint64(0x9E3779B97F4A7C15) + b
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """The counts of one tick: sparse rows (name, partition, channel, count), sorted."""
-
-    tick: int
-    names: tuple[Name, ...]
-    rows: Ints
-    """Shape (n, 4): index into names, partition, channel, count."""
-    markers: tuple[tuple[str, str], ...] = ()
-    """(lane, marker name) announced by this tick's rows."""
-    scouted: Ints = field(default_factory=lambda: np.zeros((0, 5), dtype=np.int64))
-    """Votes in intersections that are no cells, shape (n, 5): indices into names of both slices, in order, then
-    partition, bin, count."""
-
-    def merge(self, other: "Tally") -> "Tally":
-        """Both reports of the same tick: the maximum per partition, then what either alone has."""
-        if self.tick != other.tick:
-            raise ValueError(f"tallies of ticks {self.tick} and {other.tick} do not merge")
-        names = tuple(sorted({*self.names, *other.names}))
-        where = {name: i for i, name in enumerate(names)}
-        rows: list[Ints] = []
-        scouted: list[Ints] = []
-        for tally in (self, other):
-            moved = np.array([where[name] for name in tally.names], dtype=np.int64)
-            for table, indices, into in ((tally.rows, 1, rows), (tally.scouted, 2, scouted)):
-                made = table.copy()
-                made[:, :indices] = moved[table[:, :indices]]
-                into.append(made)
-        markers = tuple(sorted({*self.markers, *other.markers}))
-        return Tally(self.tick, names, _largest(rows), markers, _largest(scouted))
-
-    def total(self) -> tuple[Ints, Ints, Ints]:
-        """Sum over partitions: (name index, channel, count), sorted by name then channel."""
-        key = self.rows[:, 0] * CHANNELS + self.rows[:, 2]
-        unique, inverse = np.unique(key, return_inverse=True)
-        counts = np.zeros(len(unique), dtype=np.int64)
-        np.add.at(counts, inverse, self.rows[:, 3])
-        return unique // CHANNELS, unique % CHANNELS, counts
-
-    def crossed(self) -> tuple[Ints, Ints, Ints, Ints]:
-        """Sum of `scouted` over partitions: (name index, name index, bin, count), sorted."""
-        span = max(1, len(self.names))
-        key = (self.scouted[:, 0] * span + self.scouted[:, 1]) * BINS + self.scouted[:, 3]
-        unique, inverse = np.unique(key, return_inverse=True)
-        counts = np.bincount(inverse, self.scouted[:, 4], len(unique)).astype(np.int64)
-        return unique // BINS // span, unique // BINS % span, unique % BINS, counts
-
-
 def _met(crossed: Iterable[Name], names: Collection[Name]) -> list[Name]:
     """Of cells of intersections, and of rows about every cell of them, those both of whose slices have rows."""
     wanted = {one for name in crossed for one in (name, (name[0], name[1], EVERY))}
@@ -113,63 +46,6 @@ def _met(crossed: Iterable[Name], names: Collection[Name]) -> list[Name]:
         for name in wanted
         if all((name[0], side, name[2]) in names for side in cross.parts(name[1]) or ("",))
     )
-
-
-def _used(tally: Tally) -> Tally:
-    """Without names that no row speaks of: both slices of an intersection may have rows, and no pair in common."""
-    used = np.unique(np.concatenate([tally.rows[:, 0], tally.scouted[:, :2].ravel()]))
-    if len(used) == len(tally.names):
-        return tally
-    moved = np.zeros(len(tally.names), dtype=np.int64)
-    moved[used] = np.arange(len(used))
-    rows, scouted = tally.rows.copy(), tally.scouted.copy()
-    rows[:, 0], scouted[:, :2] = moved[rows[:, 0]], moved[scouted[:, :2]]
-    return Tally(tally.tick, tuple(tally.names[i] for i in used.tolist()), rows, tally.markers, scouted)
-
-
-def _largest(tables: list[Ints]) -> Ints:
-    """The rows of all, sorted; of those that differ in nothing but their count, that with the largest."""
-    rows = np.concatenate(tables)
-    rows = rows[np.lexsort(rows.T[::-1])]
-    if len(rows):
-        rows = rows[np.append((rows[1:, :-1] != rows[:-1, :-1]).any(axis=1), True)]
-    return rows
-
-
-class Seen:
-    """Which (cell, cluster) keys voted, per 24-h number: sorted arrays of doubling size, 8 bytes a key."""
-
-    def __init__(self) -> None:
-        self._days: dict[int, list[Hashes]] = {}
-
-    def known(self, day: int, keys: Hashes) -> npt.NDArray[np.bool_]:
-        """Which keys voted in this 24-h number or the one before, so that two votes are over 24 h apart."""
-        found = np.zeros(len(keys), dtype=bool)
-        for number in (day, day - 1):
-            for level in self._days.get(number, ()):
-                at = np.minimum(np.searchsorted(level, keys), len(level) - 1)
-                found |= level[at] == keys
-        return found
-
-    def add(self, day: int, keys: Hashes) -> None:
-        """Remember keys and forget those nobody can ask for any more."""
-        if not len(keys):
-            return
-        for old in [number for number in self._days if number < day - 1]:
-            del self._days[old]
-        levels = self._days.setdefault(day, [])
-        levels.append(np.sort(keys))
-        while len(levels) > 1 and len(levels[-1]) * 2 > len(levels[-2]):
-            tail = levels.pop()
-            levels[-1] = np.sort(np.concatenate([levels[-1], tail]), kind="stable")
-
-    def dump(self) -> dict[int, Hashes]:
-        """Everything, one sorted array per 24-h number."""
-        return {day: np.sort(np.concatenate(levels)) for day, levels in sorted(self._days.items())}
-
-    def load(self, days: dict[int, Hashes]) -> None:
-        """Replace everything."""
-        self._days = {day: [keys] for day, keys in days.items() if len(keys)}
 
 
 @dataclass(slots=True)
@@ -363,7 +239,7 @@ class Booth:
         place, channel = np.divmod(unique, CHANNELS)
         table = np.stack([place // span, place % span, channel, counts], axis=1).astype(np.int64)
         tally = Tally(tick, names, table, tuple(sorted(held.markers)), scouted)
-        return _used(tally) if met else tally
+        return used(tally) if met else tally
 
     def _cross(self, rows: "_Counted", met: Sequence[Name], day: int) -> tuple[list[Ints], Ints]:
         """What a tick's rows say of intersections: rows of the cells in `met`, and those of `Tally.scouted`.

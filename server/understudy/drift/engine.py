@@ -17,12 +17,14 @@ import numpy as np
 
 from understudy.drift import judge, reading
 from understudy.drift.bet import BINS, Floats, Ints
-from understudy.drift.booth import SCORED, SHED, Booth, Hashes, Name, Tally
+from understudy.drift.booth import Booth
+from understudy.drift.digest import Hashes
 from understudy.drift.family import Bools, Family
 from understudy.drift.judge import STATES, Thresholds
 from understudy.drift.search import Search
 from understudy.drift.snapshot import Array, pack, unpack
 from understudy.drift.spread import Spread
+from understudy.drift.tally import SCORED, SHED, Name, Tally
 from understudy.drift.tolerance import OTHER, Tier, Tolerances
 from understudy.drift.verdict import Change, EvidenceStalled, State, Verdict, Why, lane_of, same
 from understudy.drift.vote import EVERY, Resolution, Vote

@@ -26,8 +26,8 @@ import numpy as np
 import numpy.typing as npt
 
 from understudy.drift.bet import BINS, GRID, STEPS, Floats, Ints, increments
-from understudy.drift.booth import CLUSTERS, MISSING, SCORED, SHED, Name
 from understudy.drift.cross import parts
+from understudy.drift.tally import CLUSTERS, MISSING, SCORED, SHED, Name
 from understudy.drift.tolerance import Tolerances
 
 Bools = npt.NDArray[np.bool_]

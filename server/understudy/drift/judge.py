@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from understudy.drift.bet import Ints
-from understudy.drift.booth import Name
 from understudy.drift.cross import parts
 from understudy.drift.family import Bools, Detector, Family
+from understudy.drift.tally import Name
 from understudy.drift.tolerance import Tier, Tolerances
 from understudy.drift.verdict import State
 from understudy.drift.vote import ALL

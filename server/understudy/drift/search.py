@@ -29,11 +29,11 @@ import numpy as np
 import numpy.typing as npt
 
 from understudy.drift.bet import BINS, STEPS, VALUES, Ints, kl_inf, shares
-from understudy.drift.booth import Name, Tally
 from understudy.drift.cross import joined
 from understudy.drift.family import NOWHERE, Bools, Family
 from understudy.drift.judge import STATES
 from understudy.drift.scout import Scout
+from understudy.drift.tally import Name, Tally
 from understudy.drift.tolerance import Discovery
 from understudy.drift.verdict import State
 

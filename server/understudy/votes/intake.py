@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from understudy.drift.bet import Floats, Ints
-from understudy.drift.booth import Hashes, Name, digest, mix
+from understudy.drift.digest import Hashes, digest, mix
+from understudy.drift.tally import Name
 from understudy.drift.vote import ALL, EVERY
 from understudy.votes.clock import REFUSED
 from understudy.votes.form import CARRIES, CODES, NAMES, UNKNOWN
