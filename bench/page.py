@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from bench.targets import RELAYS, added, beyond, series
@@ -32,8 +32,6 @@ PLOTS = (
 
 def render(told: Mapping[str, Any]) -> str:
     """The whole page."""
-    source = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
-    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     plots = []
     for title, measure, figure in PLOTS:
         rows = [
@@ -42,7 +40,16 @@ def render(told: Mapping[str, Any]) -> str:
             if (values := _values(told["rounds"], measure, name, figure))
         ]
         plots.append((title, dots(rows, title)))
-    return page.from_string(source).render(told=told, plots=plots, number=number)
+    return page(Path(__file__).parent, told=told, plots=plots)
+
+
+def page(folder: Path, **values: Any) -> str:
+    """A folder's `page.html`, in the frame and with the colours of `bench/base.html`."""
+    loader = FileSystemLoader([folder, Path(__file__).parent])
+    made = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return made.get_template("page.html").render(number=number, **values)
 
 
 def _values(rounds: Mapping[str, Any], measure: str, name: str, figure: str) -> list[float]:

@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
-
-from bench.page import dots, number
+from bench.page import dots, page
 
 PLOTS = (
     ("p99 of a message with the fault, by the mirror off", "message_p99_us"),
@@ -16,8 +14,6 @@ PLOTS = (
 
 def render(told: Mapping[str, Any]) -> str:
     """The whole page."""
-    source = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
-    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     plots = []
     for title, figure in PLOTS:
         rows = []
@@ -27,4 +23,4 @@ def render(told: Mapping[str, Any]) -> str:
                 ratios = [one["on"][figure] / one["off"][figure] for one in good]
                 rows.append((name, told["faults"][name]["title"], ratios))
         plots.append((title, dots(rows, title)))
-    return page.from_string(source).render(told=told, plots=plots, number=number)
+    return page(Path(__file__).parent, told=told, plots=plots)

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from bench.page import number
+from bench.page import page
 from sim.plot import Dot, dots, lines
 from sim.table import DELAYS, between, delayed, percent
 
@@ -19,13 +18,11 @@ TOP = 8.0
 
 def render(told: Mapping[str, Any]) -> str:
     """The whole page."""
-    source = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
-    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return page.from_string(source).render(
+    return page(
+        Path(__file__).parent,
         told=told,
         plots=[*_targets(told["targets"]), *_peers(told)],
         trace=_trace(told),
-        number=number,
         between=between,
         percent=percent,
         delayed=delayed,

@@ -36,6 +36,11 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(core, "PART_ROWS", 700)
 
 
+def refuses(*_: object) -> None:
+    """A disk that is full."""
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
 def reasons(told: bytes) -> set[str]:
     return {json.loads(line)["reason"] for line in told.splitlines()}
 
@@ -236,9 +241,6 @@ async def test_old_parts_go_and_the_newest_stays(tmp_path: Path) -> None:
 async def test_a_disk_that_refuses_votes_holds_up_no_evidence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def refuses(self: Record, job: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
     live = Live(tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(Record, "_write", refuses)
@@ -256,9 +258,6 @@ async def test_a_disk_that_refuses_votes_holds_up_no_evidence(
 async def test_votes_that_waited_too_long_for_the_disk_are_a_gap(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuses(self: Record, job: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
     monkeypatch.setattr(recording, "WAITING_ROWS", 1000)
     live = Live(tmp_path)
     with monkeypatch.context() as patch:
@@ -275,9 +274,6 @@ async def test_a_line_the_disk_refused_is_written_with_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from understudy.app import chronicle
-
-    def refuses(path: Path, data: bytes) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
 
     live = Live(tmp_path)
     with monkeypatch.context() as patch:
@@ -316,9 +312,6 @@ def test_other_marks_of_an_old_form_do_not_stop_a_start(tmp_path: Path) -> None:
 async def test_a_process_killed_while_the_disk_refused_votes_loses_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuses(self: Record, job: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
     live = Live(tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(Record, "_write", refuses)
