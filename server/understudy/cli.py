@@ -295,7 +295,9 @@ def drift(
     analyzers: Annotated[
         str | None, typer.Option("--analyzers", help="What scored, to be told in the summary.")
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 on a breach at the end, or when many rows are no votes.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit 1 on a breach at the end, or when many rows are no votes.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
     as_json: Json = False,
 ) -> None:
