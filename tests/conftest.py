@@ -9,4 +9,4 @@ settings.load_profile("house")
 
 # One use of grpc.aio that never ends: when the last one did, which a garbage collection in any later test may decide,
 # grpc waited for its poller's thread, and once for ever.
-grpc.aio.init_grpc_aio()
+grpc.aio.init_grpc_aio()  # type: ignore[attr-defined]  # the stubs do not know it
