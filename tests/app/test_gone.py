@@ -21,7 +21,7 @@ async def test_callers_of_a_candidate_that_dies_are_back_at_the_baseline_in_seco
             await call(port, ["to a dead engine"], width=1)
         dark = await deployment.until(lambda s: not s["ready"]["ok"])
         assert "the primary (candidate) has not answered" in dark["ready"]["why"]
-        status = await deployment.until(lambda s: s["primary"] == "baseline")
+        status = await deployment.until(lambda s: s["primary"] == "baseline" and s["signal"] is not None)
         assert status["signal"]["reason"] == "candidate_unreachable"
         (alert,) = [a for a in status["alerts"] if a["name"] == "PrimaryUnreachable"]
         assert alert["labels"]["leg"] == "candidate" and alert["annotations"]["runbook"]

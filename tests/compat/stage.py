@@ -27,6 +27,7 @@ class Engine(grpc.GenericRpcHandler):  # type: ignore[type-arg]
     def __init__(self, name: str) -> None:
         self.name = name
         self.metadata: list[Metadata] = []
+        self.echoed = 0
         self.left_s: list[float | None] = []
         self.cancelled = asyncio.Event()
         self.go = asyncio.Event()
@@ -67,6 +68,7 @@ class Engine(grpc.GenericRpcHandler):  # type: ignore[type-arg]
     async def do_echo(self, context: Any, said: dict[str, Any]) -> None:
         """Each message comes back at once, from the first to the last."""
         while (message := await context.read()) is not grpc.aio.EOF:  # type: ignore[attr-defined]
+            self.echoed += 1
             await context.write(message)
 
     async def do_who(self, context: Any, said: dict[str, Any]) -> None:

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 aio: Any = grpc.aio
 PATHS = paths.NAMES
-AGE_S = 0.4
+AGE_S = 0.2
 AGEING = {"grpc.max_connection_age_ms": int(AGE_S * 1000), "grpc.max_connection_age_grace_ms": 5000}
 PINGING = {
     "grpc.keepalive_time_ms": 100,
@@ -287,15 +287,20 @@ async def test_an_engine_that_ends_connections_by_age_costs_no_call(stage: Stage
         loop = asyncio.get_running_loop()
         # A call that its client had not begun to send when GOAWAY came is sent again by the library.
         async with channel(route.address, **{"grpc.enable_retries": 1}) as made:
-            unary, number = made.unary_unary(f"/{SERVICE}/UnaryCall"), 0
+            unary, until_s = made.unary_unary(f"/{SERVICE}/UnaryCall"), loop.time() + 6 * AGE_S
+
+            async def busy(name: str) -> None:
+                number = 0
+                while loop.time() < until_s:
+                    number += 1
+                    asked = f"{name}{number}{tag}"
+                    assert await unary(asked.encode(), metadata=((RPC, asked),)) == asked.encode()
+
             # Held over its connection's end: GOAWAY lets it finish.
             held = made.stream_stream(f"/{SERVICE}/FullDuplexCall")(metadata=((RPC, f"held{tag}"),))
             await held.write(b"first")
             assert await held.read() == b"first"
-            until_s = loop.time() + 2.5 * AGE_S
-            while loop.time() < until_s:
-                number += 1
-                assert await unary(b"%d" % number, metadata=((RPC, f"{number}{tag}"),)) == b"%d" % number
+            await asyncio.gather(*map(busy, "abcd"))
             await held.write(b"last")
             replies = [await held.read()]
             await held.done_writing()

@@ -58,8 +58,11 @@ _PLAIN = ("grpc.compression_enabled_algorithms_bitset", 1)
 _CHANNEL = (
     *_COMMON,
     ("grpc.max_receive_message_length", -1),
-    # No retries of any kind: callers see what the engine said, once.
-    ("grpc.enable_retries", 0),
+    # Callers see what the engine said, once. But a call that the engine never read, because its connection had aged
+    # when the call was on its way, is sent on the next connection: gRPC does that and no more where no policy asks
+    # for retries, and nobody's policy is looked up.
+    ("grpc.enable_retries", 1),
+    ("grpc.service_config_disable_resolution", 1),
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
