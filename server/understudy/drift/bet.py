@@ -22,6 +22,7 @@ VALUES: Floats = (np.arange(BINS) - STEPS) / STEPS
 RHO: Floats = np.geomspace(0.02, 0.95, 16)
 """Bet sizes as shares of the largest admissible bet."""
 GRID = len(RHO)
+GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 
 
 def increments(tau: float, sign: int = 1) -> Floats:
@@ -84,49 +85,52 @@ def interval(counts: Ints, alpha: float = 0.05) -> tuple[Floats, Floats]:
     """
     target = math.log(2.0 / alpha)
     used = counts.any(axis=0)
-    n = counts[:, used].astype(np.float64)
-    values = VALUES[used]
-    mean = shares(counts)[:, used] @ values
-
-    def end(reach: Floats, centre: Floats) -> Floats:
-        """The smallest m in [-1, centre] that the mixture does not reject, for values 1 + D = reach."""
-        low, high = np.full(len(n), -1.0), centre.copy()
-        for _ in range(30):
-            middle = (low + high) / 2
-            ratio = reach[None, :] / np.maximum(1.0 + middle, 1e-12)[:, None]
-            logs = np.zeros((len(n), GRID))
-            for bin_ in range(len(values)):
-                logs += n[:, bin_, None] * np.log1p(RHO * (ratio[:, bin_, None] - 1.0))
-            rejected = mean_log(logs) >= target
-            low, high = np.where(rejected, middle, low), np.where(rejected, high, middle)
-        return low
-
-    empty = n.sum(axis=1) == 0
-    return np.where(empty, -1.0, end(1.0 + values, mean)), np.where(empty, 1.0, -end(1.0 - values, -mean))
+    mean = shares(counts)[:, used] @ VALUES[used]
+    # Both ends at once, the upper one as the lower one of -D.
+    n = np.concatenate([counts[:, used]] * 2).astype(np.float64)
+    reach = np.repeat(np.stack([1.0 + VALUES[used], 1.0 - VALUES[used]]), len(counts), axis=0)
+    low, high = np.full(len(n), -1.0), np.concatenate([mean, -mean])
+    for _ in range(30):
+        middle = (low + high) / 2
+        ratio = reach / np.maximum(1.0 + middle, 1e-12)[:, None] - 1.0
+        logs = np.zeros((len(n), GRID))
+        for bin_ in range(n.shape[1]):
+            logs += n[:, bin_, None] * np.log1p(RHO * ratio[:, bin_, None])
+        rejected = mean_log(logs) >= target
+        low, high = np.where(rejected, middle, low), np.where(rejected, high, middle)
+    low[n.sum(axis=1) == 0] = -1.0
+    return low[: len(counts)], -low[len(counts) :]
 
 
 def detectable(counts: Ints, tau: Floats, needed: Floats) -> Floats:
     """Smallest mean effect these many votes would have shown as a breach; NaN where none would.
 
-    The alternative mixes the observed votes with a share of wholly bad ones (D = 1) until their number times
-    KL_inf reaches `needed` = ln(threshold / start weight).
+    The alternative mixes the observed votes with a share s of wholly bad ones (D = 1) until their number times
+    KL_inf reaches `needed` = ln(threshold / start weight). A bet lambda gains a + s (b - a) of each vote, with
+    a = E ln(1 + lambda (D - tau)) as observed and b the same of D = 1; so the share that suffices it is a quotient,
+    and over lambda that has one minimum, because what a bet gains is concave in it.
     """
-    p = shares(counts)
-    n = counts.sum(axis=1).astype(np.float64)
+    p, n = shares(counts), counts.sum(axis=1)
     mean = p @ VALUES
-    worst = np.zeros(BINS)
-    worst[-1] = 1.0
+    used = p.any(axis=0)
+    p, edge = p[:, used], VALUES[used][None, :] - tau[:, None]
+    goal = np.divide(needed, n, out=np.full(len(p), np.inf), where=n > 0)
 
-    def reaches(share: Floats) -> npt.NDArray[np.bool_]:
-        mixed = p * (1.0 - share)[:, None] + worst * share[:, None]
-        enough: npt.NDArray[np.bool_] = n * kl_inf(mixed, tau) >= needed
-        return enough
+    def share(bet: Floats) -> Floats:
+        own = (p * np.log1p(bet[:, None] * edge)).sum(axis=1)
+        more = np.log1p(bet * (1.0 - tau)) - own
+        enough = np.where(goal <= own, 0.0, np.inf)
+        return np.divide(goal - own, more, out=enough, where=more > 0)
 
-    low, high = np.zeros(len(p)), np.ones(len(p))
-    possible = reaches(high)
-    for _ in range(12):
-        middle = (low + high) / 2
-        found = reaches(middle)
-        low, high = np.where(found, low, middle), np.where(found, middle, high)
-    effect: Floats = mean + high * (1.0 - mean)
-    return np.where(possible, effect, np.nan)
+    low, high = np.zeros(len(p)), (1.0 - 1e-9) / (1.0 + tau)
+    left, right = high - GOLDEN * high, GOLDEN * high
+    of_left, of_right = share(left), share(right)
+    for _ in range(36):
+        down = of_left < of_right
+        low, high = np.where(down, low, left), np.where(down, right, high)
+        new = np.where(down, high - GOLDEN * (high - low), low + GOLDEN * (high - low))
+        of_new = share(new)
+        left, right = np.where(down, new, right), np.where(down, left, new)
+        of_left, of_right = np.where(down, of_new, of_right), np.where(down, of_left, of_new)
+    least = np.minimum(of_left, of_right)
+    return np.where(least <= 1.0, mean + np.clip(least, 0.0, 1.0) * (1.0 - mean), np.nan)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from understudy.drift import cross
 from understudy.drift.bet import BINS, STEPS, Floats, Ints
-from understudy.drift.digest import Hashes, digest, mix
+from understudy.drift.digest import Hashes, digest, digests, mix
 from understudy.drift.seen import Seen
 from understudy.drift.tally import CHANNELS, CLUSTERS, SCORED, Name, Tally, used
 from understudy.drift.tolerance import OTHER
@@ -84,7 +84,6 @@ class Booth:
         self._minimum = minimum_clusters
         self._run = run
         self._open: dict[int, _Open] = {}
-        self._digests: dict[str, int] = {}
         self._kinds: dict[Name, tuple[int, int]] = {}
 
     @property
@@ -108,19 +107,11 @@ class Booth:
         self.columns(
             np.array([v.ts for v in votes], dtype=np.float64),
             names,
-            self._hashes([v.cluster for v in votes]),
-            self._hashes([v.pair_id or f"{v.cluster}\n{v.ts!r}" for v in votes]),
+            digests([v.cluster for v in votes]),
+            digests([v.pair_id or f"{v.cluster}\n{v.ts!r}" for v in votes]),
             np.array([v.d for v in votes], dtype=np.float64),
             codes,
             {(v.ts, v.lane, v.marker) for v in votes if v.marker},
-        )
-
-    def _hashes(self, texts: Sequence[str]) -> Hashes:
-        memory = self._digests
-        if len(memory) > 262_144:
-            memory.clear()
-        return np.array(
-            [memory[t] if t in memory else memory.setdefault(t, digest(t)) for t in texts], dtype=np.uint64
         )
 
     def columns(

@@ -24,7 +24,7 @@ from understudy.drift.judge import STATES, Thresholds
 from understudy.drift.search import Search
 from understudy.drift.snapshot import Array, pack, unpack
 from understudy.drift.spread import Spread
-from understudy.drift.tally import SCORED, SHED, Name, Tally
+from understudy.drift.tally import CHANNELS, SCORED, SHED, Name, Tally
 from understudy.drift.tolerance import OTHER, Tier, Tolerances
 from understudy.drift.verdict import Change, EvidenceStalled, State, Verdict, Why, lane_of, same
 from understudy.drift.vote import EVERY, Resolution, Vote
@@ -170,26 +170,31 @@ class Drift:
             return changes + self._expire(tick)
         self._sow(tick, tally.markers)
         self._tick = tick
-        index, channel, number = tally.total()
+        total = tally.total()
         where = self._cells.where(tally.names)
         if self._search.on:
-            self._search.take(self._cells, tally, where, (index, channel, number))
-        cells = self._count(self._cells, tally.names, where, index, channel, number)
-        where = self._control.where(tally.names)
-        control = self._count(self._control, tally.names, where, index, channel, number)
+            self._search.take(self._cells, tally, where, total)
+        rest = np.flatnonzero(where < 0)
+        strange = [tally.names[i] for i in rest.tolist()]
+        checks = np.full(len(where), -1)
+        checks[rest] = self._control.where(strange)
+        cells = self._count(self._cells, tally.names, where, total)
+        control = self._count(self._control, tally.names, checks, total)
         self._settle_clusters()
         judge.check(self._control, control, self.thresholds)
         healthy = judge.healthy(self._cells, self._control)
         judge.compare(self._cells, cells, self.thresholds, self.tolerances, healthy=healthy)
         self._cells.cap(cells)
         self._control.cap(control)
-        for lane in {name[0] for name in tally.names}:
+        met = {self._cells.lanes[i] for i in np.unique(self._cells.lane[where[where >= 0]]).tolist()}
+        for lane in met | {name[0] for name in strange}:
             self._lanes[lane] = tick
         changes += self._settle(tick)
         spread = self._spread.test(self._cells, cells, tick, self._hash, self.thresholds)
         changes += spread
-        left = self._declare(tally.names, tick)
-        refused = [i for i, name in enumerate(tally.names) if name in left]
+        left = self._declare(strange, tick)
+        refused = [i for i in rest.tolist() if tally.names[i] in left]
+        index, channel, number = total
         pairs = np.isin(index, refused) & (channel >= SCORED) & (channel <= SHED)
         self._booth.counters["overflow"] += int(number[pairs].sum())
         changes += self._bound_lanes()
@@ -228,19 +233,18 @@ class Drift:
                 self._control.mark(weight)
 
     def _count(
-        self,
-        family: Family,
-        names: tuple[Name, ...],
-        where: Ints,
-        index: Ints,
-        channel: Ints,
-        number: Ints,
+        self, family: Family, names: tuple[Name, ...], where: Ints, total: tuple[Ints, Ints, Ints]
     ) -> Ints:
-        """Give a family its rows; a row about every cell of a slice is repeated for each."""
-        cell = where[index] if len(index) else index
+        """Give a family its rows; a row about every cell of a slice is repeated for each.
+
+        `where` is the cell of each of the names (-1: none), `total` the tally's.
+        """
+        index, channel, number = total
+        cell = where[index]
         mine = cell >= 0
         parts = [(cell[mine], channel[mine], number[mine])]
-        for i, (lane, slice_, metric) in enumerate(names):
+        for i in np.flatnonzero(where < 0).tolist():
+            lane, slice_, metric = names[i]
             if metric != EVERY:
                 continue
             rows = (index == i) & (channel >= BINS)
@@ -248,7 +252,7 @@ class Drift:
                 if name[:2] == (lane, slice_):
                     parts.append((np.full(int(rows.sum()), j), channel[rows], number[rows]))
         cell, channel, number = (np.concatenate(part) for part in zip(*parts, strict=True))
-        order = np.lexsort((channel, cell))
+        order = np.argsort(cell * CHANNELS + channel, kind="stable")
         return family.count(cell[order], channel[order], number[order], self._tick)
 
     def _admitted(self, names: list[Name]) -> list[Name]:

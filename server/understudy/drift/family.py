@@ -314,19 +314,47 @@ class Family:
         starts = np.flatnonzero(np.append(True, cell[1:] != cell[:-1]))
         active = cell[starts]
         c["last"][active] = tick
-        logs = self._table[self._row[cell], channel]
-        logs *= number[:, None, None]
-        gained = np.add.reduceat(logs, starts, axis=0) if len(starts) < len(cell) else logs
-        self._since_change(active, gained[:, 0, self._mid], cell, channel, number, starts)
-        held = self.wealth[active]
-        held += self.pending[active][:, :, None]
-        self.pending[active] = 0.0
-        np.clip(gained, -LARGE, LARGE, out=gained)
-        held *= np.exp(gained, out=gained)
+        factor, middling = self._gains(self._row[cell] * BINS + channel, number, starts)
+        self._since_change(active, middling, cell, channel, number, starts)
+        # Where every cell has a vote, nothing is copied there and back.
+        at = slice(None) if len(active) == len(self) else active
+        held = self.wealth[at]
+        held += self.pending[at][:, :, None]
+        self.pending[at] = 0.0
+        held *= factor
         np.maximum(held, FLOOR, out=held)
-        self.wealth[active] = held
-        self.value[active] = held.mean(axis=-1)
+        self.wealth[at] = held
+        self.value[at] = held.mean(axis=-1)
         return active
+
+    def _gains(self, bets: Ints, number: Ints, starts: Ints) -> tuple[Floats, Floats]:
+        """What each cell's wealth is multiplied by, and the log of that for one middling bet of the first detector.
+
+        Most cells of a tick have votes in one bin alone. Few of those differ, and each kind is worked out once.
+
+        Args:
+            bets: the row of the table of bets, per row of counts.
+            number: votes, likewise.
+            starts: where each cell's rows begin.
+        """
+        table = self._table.reshape(-1, len(self.detectors), GRID)
+        size = np.diff(starts, append=len(bets))
+        alone = size == 1
+        one = starts[alone]
+        kinds, which = np.unique(number[one] * len(table) + bets[one], return_inverse=True)
+        kind = table[kinds % len(table)] * (kinds // len(table))[:, None, None]
+        rest = np.repeat(~alone, size)
+        logs = table[bets[rest]]
+        logs *= number[rest][:, None, None]
+        heads = np.cumsum(size[~alone]) - size[~alone]
+        more = np.add.reduceat(logs, heads, axis=0) if len(heads) else logs
+        factor = np.empty((len(starts), *table.shape[1:]))
+        middling = np.empty(len(starts))
+        for cells, gained, of in ((alone, kind, which), (~alone, more, slice(None))):
+            middling[cells] = gained[of, 0, self._mid]
+            np.clip(gained, -LARGE, LARGE, out=gained)
+            factor[cells] = np.exp(gained, out=gained)[of]
+        return factor, middling
 
     def bet(self, cell: Ints, channel: Ints) -> Floats:
         """What a vote in a bin gains one middling bet of the first detector, per row."""

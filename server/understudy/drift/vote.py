@@ -36,6 +36,8 @@ class Resolution(StrEnum):
     LOST = "lost"
     """Nobody knows: missing."""
 
+    __hash__ = str.__hash__  # of all the work on a vote, Enum's would be a tenth
+
 
 @dataclass(frozen=True, slots=True)
 class Vote:
