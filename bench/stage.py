@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,13 +44,21 @@ class Cores:
     """Understudy's observer and the counting subscriber."""
     engines: int
     load: int
+    shadow: int
+    """The engine that is mirrored to."""
 
     @classmethod
     def of(cls, cores: list[int]) -> "Cores":
         """Share the cores there are; with fewer than four, engines, load and what stands behind share."""
         if len(cores) >= 4:
-            return cls(cores[0], cores[1], cores[-2], cores[-1])
-        return cls(cores[0], cores[min(1, len(cores) - 1)], cores[-1], cores[-1])
+            return cls(cores[0], cores[1], cores[-2], cores[-1], cores[-2])
+        return cls(cores[0], cores[min(1, len(cores) - 1)], cores[-1], cores[-1], cores[-1])
+
+    @classmethod
+    def apart(cls, cores: list[int]) -> "Cores":
+        """What callers depend on has cores of its own, and whatever is mirrored to has one: the last."""
+        path = cores[:-1] or cores
+        return cls(path[0], cores[-1], path[len(path) // 2], path[-1], cores[-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +74,10 @@ class Load:
 class Stage:
     """Two engines, and processes by name and part."""
 
-    def __init__(self, tools: Tools) -> None:
+    def __init__(self, tools: Tools, share: Callable[[list[int]], Cores] = Cores.of) -> None:
+        """`share` says who has which of the cores there are."""
         self.tools = tools
-        self.cores = Cores.of(sorted(os.sched_getaffinity(0)))
+        self.cores = share(sorted(os.sched_getaffinity(0)))
         self.realtime = _may_have_priority()
         self.ports: dict[str, int] = {}
         self.secure: set[str] = set()
@@ -110,7 +119,7 @@ class Stage:
         own = self.folder / name
         folder = own if (own / "reply.bin").exists() else self.folder
         command = [self.tools.programs["upstream"], str(self.ports[name]), str(folder), *words]
-        self.spawn(name, name, command, self.cores.engines)
+        self.spawn(name, name, command, self.cores.shadow if name == "shadow" else self.cores.engines)
         self.listening(name)
 
     def spawn(

@@ -23,7 +23,7 @@ from understudy.errors import ConfigError, EngineError, UnderstudyError
 from bench import messages
 from bench.page import number
 from bench.run import machine
-from bench.stage import Stage
+from bench.stage import Cores, Stage
 from bench.tools import obtain
 from chaos import measure as taking
 from chaos import page
@@ -63,8 +63,8 @@ def run(
     tools = obtain((out / "tools").resolve(), peers=())
     library = build((out / "tools").resolve())
     began, load_before = time.monotonic(), os.getloadavg()[0]
-    stage = Stage(tools)
-    os.sched_setaffinity(0, {stage.cores.behind, stage.cores.load})  # nothing of ours beside the relay
+    stage = Stage(tools, Cores.apart)
+    os.sched_setaffinity(0, {stage.cores.behind})  # nothing of ours beside what callers depend on
     try:
         moody(stage.folder)
         stage.open()

@@ -239,7 +239,10 @@ def test_one_round_of_the_whole_path_pairs_everything_and_is_told(field: Field) 
         "notes": ["a note <b>"],
         "duration_s": 1.0,
         "machine": {"cpu": "x", "cores": 2, "kernel": "k", "python": "3", "load_before": 0.0},
-        "procedure": {"cores": {"front": 0, "behind": 1, "engines": 1, "load": 1}, "realtime": False}
+        "procedure": {
+            "cores": {"front": 0, "behind": 1, "engines": 1, "load": 1, "shadow": 1},
+            "realtime": False,
+        }
         | {"plan": {"rounds": 1}},
         "versions": {"nginx": "1.22.1"},
     }
@@ -260,14 +263,21 @@ def test_nothing_is_left_behind(field: Field) -> None:
 @pytest.mark.parametrize(
     ("cores", "shared"),
     [
-        ([0], Cores(0, 0, 0, 0)),
-        ([0, 1], Cores(0, 1, 1, 1)),
-        ([2, 3, 4], Cores(2, 3, 4, 4)),
-        ([0, 1, 2, 3, 4, 5], Cores(0, 1, 4, 5)),
+        ([0], Cores(0, 0, 0, 0, 0)),
+        ([0, 1], Cores(0, 1, 1, 1, 1)),
+        ([2, 3, 4], Cores(2, 3, 4, 4, 4)),
+        ([0, 1, 2, 3, 4, 5], Cores(0, 1, 4, 5, 4)),
     ],
 )
 def test_cores_are_shared_so_that_the_path_has_its_own(cores: list[int], shared: Cores) -> None:
     assert Cores.of(cores) == shared
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 8])
+def test_what_is_mirrored_to_shares_no_core_with_what_callers_depend_on(count: int) -> None:
+    cores = Cores.apart(list(range(count)))
+    assert {cores.behind, cores.shadow}.isdisjoint({cores.front, cores.engines, cores.load})
+    assert len({cores.front, cores.engines, cores.load}) == min(3, count - 1)
 
 
 def test_the_messages_have_the_holes_the_programs_fill(tmp_path: Path) -> None:

@@ -18,9 +18,9 @@ LOOK_S: Final = 5.0
 GRACE_S: Final = 300.0
 """How long calls may take that began with the old certificates."""
 
-# A channel of its own for each leg, a fresh connection soon after an engine comes back. What an engine has read is never
-# sent again; what it never read, because the connection had aged meanwhile, is sent on the next one: that is all that
-# gRPC does without a policy for retries, and nobody's policy is looked up.
+# A channel of its own for each leg, a fresh connection soon after an engine comes back. What an engine has read is
+# never sent again; what it never read, because the connection had aged meanwhile, is sent on the next one: that is all
+# that gRPC does without a policy for retries, and nobody's policy is looked up.
 OPTIONS: Final = (
     ("grpc.max_send_message_length", -1),  # the observer has bounded what it read
     ("grpc.use_local_subchannel_pool", 1),
