@@ -105,7 +105,7 @@ test: $(STAMP)  ## The whole test suite
 	@$(MAKE) --no-print-directory --keep-going load grpc-js perf-analyzer smg \
 		|| echo "make: some programs could not be had: the tests that run them are skipped"
 	$(BIN)/python -m pytest tests/demo
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --ignore tests/demo
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --ignore tests/demo
 
 check: $(STAMP)  ## ruff, mypy strict, import-linter, proto drift
 	$(BIN)/ruff check .

@@ -6,6 +6,7 @@ import math
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -33,6 +34,14 @@ from chaos.proxy import NAME, REPLY, Clock, Proxy, bounds
 from chaos.targets import targets
 
 SOURCE = Path(__file__).parent
+NEVER_IDLE = """
+import os
+os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+while True:
+    pass
+"""
+"""Keeps the core behind busy with the mirror off too, yielding to whatever else runs there. Where two cores share a
+physical one, or a host's time, each is slower while the other works, whatever that does."""
 SETTLING_S = 6.0
 """About what a round takes beside its load."""
 STARTING_S = 10.0
@@ -68,6 +77,7 @@ def run(
     try:
         moody(stage.folder)
         stage.open()
+        stage.spawn("idle", "idle", [sys.executable, "-c", NEVER_IDLE], stage.cores.behind)
         found, notes = take(stage, chosen, plan, library, console)
         told: dict[str, Any] = {
             "targets": targets(found),

@@ -120,7 +120,8 @@ def detectable(counts: Ints, tau: Floats, needed: Floats) -> Floats:
         own = (p * np.log1p(bet[:, None] * edge)).sum(axis=1)
         more = np.log1p(bet * (1.0 - tau)) - own
         enough = np.where(goal <= own, 0.0, np.inf)
-        return np.divide(goal - own, more, out=enough, where=more > 0)
+        made: Floats = np.divide(goal - own, more, out=enough, where=more > 0)
+        return made
 
     low, high = np.zeros(len(p)), (1.0 - 1e-9) / (1.0 + tau)
     left, right = high - GOLDEN * high, GOLDEN * high
