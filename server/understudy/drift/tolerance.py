@@ -7,6 +7,7 @@ at the first alert. A file is validated whole, hashed into every verdict and fix
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
@@ -119,17 +120,16 @@ def _bad(where: str, what: str, mend: str) -> ConfigError:
     return ConfigError(f"tolerances: {where} {what}; {mend}")
 
 
-def _number(where: str, value: object, low: float, high: float) -> float:
+def _number(where: str, value: object, low: float, high: float, *, open_low: bool = True) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _bad(where, f"is {value!r}, not a number", f"write a number between {low:g} and {high:g}")
-    if not low <= value <= high:
-        raise _bad(where, f"is {value!r}", f"write a number of at least {low:g} and at most {high:g}")
-    return float(value)
-
-
-def _tau(where: str, value: object) -> float:
-    """Smaller ones take more votes than any cell sees; of 1, nothing could ever be worse."""
-    return _number(where, value, 1e-4, 0.999)
+    number = float(value)
+    inside = low < number < high if open_low else low <= number <= high
+    if not math.isfinite(number) or not inside:
+        edge = "above" if open_low else "at least"
+        bound = "below" if open_low else "at most"
+        raise _bad(where, f"is {value!r}", f"write a number {edge} {low:g} and {bound} {high:g}")
+    return number
 
 
 def _whole(where: str, value: object, low: int, high: int) -> int:
@@ -200,14 +200,14 @@ class Tolerances:
             slices[name] = _slice_rule(name, entry)
         if "budget" in root:
             table = _table("budget", root["budget"], frozenset(f.name for f in fields(Budget)))
-            chosen["budget"] = Budget(**{k: _number(f"budget.{k}", v, 1e-6, 1000) for k, v in table.items()})
+            chosen["budget"] = Budget(**{k: _number(f"budget.{k}", v, 0, 1000) for k, v in table.items()})
         if "discovery" in root:
             chosen["discovery"] = _discovery(root["discovery"])
-        for name, low, high in (("alpha_within", 1e-6, 0.49), ("tick_s", 0.1, 86_400.0), ("ttl_s", 1.0, 1e9)):
+        for name, low, high in (("alpha_within", 0.0, 0.5), ("tick_s", 0.0, 86_400.1), ("ttl_s", 0.0, 1e9)):
             if name in root:
                 chosen[name] = _number(name, root[name], low, high)
         if "coverage" in root:
-            chosen["coverage"] = _number("coverage", root["coverage"], 0.5, 1.0)
+            chosen["coverage"] = _number("coverage", root["coverage"], 0.5, 1.0, open_low=False)
         for name, least, most in (
             ("minimum_clusters", 1, 1_000_000),
             ("stalled_ticks", 1, 1_000_000),
@@ -330,7 +330,7 @@ def _limit(name: str, entry: object) -> Limit:
     base = DEFAULTS.get(name)
     if base is None and "tau" not in table:
         raise _bad(f"{where}.tau", "is missing", "write the largest acceptable mean difference, such as 0.02")
-    tau = _tau(f"{where}.tau", table["tau"]) if "tau" in table else base.tau if base else 0.0
+    tau = _number(f"{where}.tau", table["tau"], 0, 1) if "tau" in table else base.tau if base else 0.0
     flags = {"judged": base.judged if base else True, "absolute": base.absolute if base else False}
     for flag in flags:
         value = table.get(flag, flags[flag])
@@ -351,7 +351,7 @@ def _discovery(entry: object) -> Discovery:
         raise _bad("discovery.on", f"is {on!r}", "write true or false")
     return Discovery(
         on,
-        _number("discovery.share", table.get("share", base.share), 0.001, 0.49),
+        _number("discovery.share", table.get("share", base.share), 0, 0.5),
         _whole("discovery.places", table.get("places", base.places), 1, 256),
         _whole("discovery.minimum", table.get("minimum", base.minimum), 1, 100_000),
     )
@@ -361,7 +361,7 @@ def _slice_rule(name: str, entry: object) -> SliceRule:
     where = f"slices.{name}"
     table = _table(where, entry, frozenset(f.name for f in fields(SliceRule)))
     taus = {
-        metric: _tau(f"{where}.tau.{metric}", value)
+        metric: _number(f"{where}.tau.{metric}", value, 0, 1)
         for metric, value in _table(f"{where}.tau", table.get("tau", {})).items()
     }
-    return SliceRule(taus, _number(f"{where}.weight", table.get("weight", 1.0), 0.001, 1000))
+    return SliceRule(taus, _number(f"{where}.weight", table.get("weight", 1.0), 0, 1000))
