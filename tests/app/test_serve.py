@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import time
 import tomllib
 from itertools import count
+from typing import Any
 
 import grpc
 import pytest
@@ -63,6 +65,24 @@ async def test_a_broken_candidate_is_rolled_back_and_stays_so_until_rearmed() ->
 
         await ask(deployment.run_dir / "control.sock", {"op": "rearm"})
         assert await call(port, ["rearmed"]) == [broken("rearmed")]
+
+
+async def test_under_other_tolerances_evidence_begins_anew_and_what_was_said_is_over() -> None:
+    def breaches(status: dict[str, Any]) -> set[str]:
+        return {alert["state"] for alert in status["alerts"] if alert["name"] == "Breach"}
+
+    baseline, candidate = Engine("baseline", good), Engine("candidate", broken)
+    async with deployed(baseline, candidate) as (deployment, port):
+        await drive_until_latched(deployment, port)
+        await deployment.until(lambda s: "firing" in breaches(s))
+        last = int(time.time())  # votes of ticks that are open would be counted again
+        await deployment.until(lambda s: s["tick"] > last)
+        deployment.kill()
+        with (deployment.state_dir.parent / "tolerances.toml").open("a") as file:
+            file.write("coverage = 0.9\n")
+        await deployment.start()
+        status = await deployment.until(lambda s: breaches(s) == {"resolved"})
+        assert status["primary"] == "baseline" and status["verdict"] != "BREACH"
 
 
 async def test_equal_engines_raise_nothing_and_every_request_is_a_pair() -> None:

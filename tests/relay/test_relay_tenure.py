@@ -122,11 +122,11 @@ async def test_a_held_stream_outlasts_the_age_but_not_the_grace(stage: "Stage") 
 
 
 async def test_ages_differ_so_that_callers_do_not_all_come_back_at_once(stage: "Stage") -> None:
-    relay = stage.relay(max_age_s=1.0)
+    relay = stage.relay(max_age_s=2.0)
     for _ in range(8):
         assert await stage.channel(relay.address).unary_unary("/t.T/Unary")(b"x")
     seen = set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(6):
         while (aged := relay.status["aged"]) < 8:
             seen.add(aged)
             await asyncio.sleep(0.01)

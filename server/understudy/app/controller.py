@@ -33,7 +33,7 @@ from understudy.config import Config
 from understudy.drift.engine import Drift
 from understudy.drift.load import load as load_tolerances
 from understudy.drift.tolerance import Tolerances
-from understudy.drift.verdict import Change, Verdict, lane_key
+from understudy.drift.verdict import Change, Verdict, Why, lane_key
 from understudy.drift.vote import cell_metrics
 from understudy.errors import EngineError, UnderstudyError
 from understudy.notify.dispatch import Dispatcher
@@ -101,6 +101,8 @@ class Controller:
         self.verdicts: list[Verdict] = []
         self._judged: int | None = None
         self._untold: list[Change] = []
+        self._ended: set[Lane] = set()
+        """Lanes that were closed, of which the alerts are still to hear."""
 
     # -- pairs in (service.pairs.Sink) ---------------------------------------------------------------------
 
@@ -186,6 +188,7 @@ class Controller:
             record=recorder(self.config),
         )
         self.chronicle.restored(pipeline.restored)
+        self._ended |= _closed(pipeline.restored)
         await self.chronicle.switched(pipeline.switched)
         self._declare(pipeline)
         return pipeline
@@ -245,7 +248,10 @@ class Controller:
         self.keeper.rest()
         alerts: list[Alert] = []
         with self.troubles.tried("alerts"):
-            alerts = self.book.update(self.verdicts, self._health(now), now)
+            for lane in sorted(self._ended, key=str):
+                alerts += self.book.close_lane(lane, now)
+            self._ended = set()
+            alerts += self.book.update(self.verdicts, self._health(now), now)
             if alerts:
                 memory.save(self.state_dir / ALERTS, self.book.alerts())
         told: Signal | None = None
@@ -283,6 +289,7 @@ class Controller:
         await pipeline.secured()
         for change in self._untold:
             self.chronicle.record(change)
+        self._ended |= _closed(self._untold)
         self._untold = []  # not before: who is cancelled meanwhile tells them at the next step
         await pipeline.compacted()
         if pipeline.closed != self._judged:  # reading thousands of cells is not free
@@ -369,6 +376,11 @@ class Controller:
     def ready(self) -> tuple[bool, str]:
         """Ready = a relay takes calls for the primary."""
         return self.watch.ready()
+
+
+def _closed(changes: Sequence[Change]) -> set[Lane]:
+    """Lanes that are compared no more, of those in which anybody was told of anything."""
+    return {change.verdict.lane for change in changes if change.verdict.reason is Why.LANE_CLOSED}
 
 
 def run(config: Config) -> int:

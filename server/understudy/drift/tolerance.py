@@ -200,12 +200,14 @@ class Tolerances:
             slices[name] = _slice_rule(name, entry)
         if "budget" in root:
             table = _table("budget", root["budget"], frozenset(f.name for f in fields(Budget)))
-            chosen["budget"] = Budget(**{k: _number(f"budget.{k}", v, 0, 1000) for k, v in table.items()})
+            chosen["budget"] = Budget(**{k: _number(f"budget.{k}", v, 1e-6, 1000) for k, v in table.items()})
         if "discovery" in root:
             chosen["discovery"] = _discovery(root["discovery"])
-        for name, low, high in (("alpha_within", 0.0, 0.5), ("tick_s", 0.0, 86_400.1), ("ttl_s", 0.0, 1e9)):
+        if "alpha_within" in root:
+            chosen["alpha_within"] = _number("alpha_within", root["alpha_within"], 1e-6, 0.5)
+        for name, low, high in (("tick_s", 0.1, 86_400.0), ("ttl_s", 1.0, 1e9)):
             if name in root:
-                chosen[name] = _number(name, root[name], low, high)
+                chosen[name] = _number(name, root[name], low, high, open_low=False)
         if "coverage" in root:
             chosen["coverage"] = _number("coverage", root["coverage"], 0.5, 1.0, open_low=False)
         for name, least, most in (
