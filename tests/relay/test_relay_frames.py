@@ -135,6 +135,30 @@ async def test_goaway_never_names_a_higher_stream_than_the_upstreams_own(stage: 
         assert await client.hear() == goaway(7)
 
 
+async def test_a_stream_that_crossed_with_the_upstreams_goaway_passes_and_holds_nobody(
+    stage: "Stage",
+) -> None:
+    async with raw(stage, linger_s=0.1) as (relay, client, server, _):
+        client.say(headers(1))
+        server.say(SETTINGS, frames.goaway(LAST), frames.goaway(1))
+        await client.hears(3)
+        client.say(headers(3), data(3, b"late"))
+        assert [await server.hear() for _ in range(3)] == [
+            (boundary.HEADERS, 4, 1, b"\x88"),
+            (boundary.HEADERS, 4, 3, b"\x88"),
+            (boundary.DATA, 0, 3, b"late"),
+        ]
+        assert relay.status["streams"] == 1
+        relay.ask("switch", to="baseline")
+        assert await client.hear() == goaway(1)
+        client.say(ack(await client.hear()))
+        server.say(headers(1, flags=boundary.END_HEADERS | boundary.END_STREAM))
+        assert (await client.hear())[:3] == (boundary.HEADERS, 5, 1)
+        assert await client.ended()
+        status = await relay.until(lambda s: s["switch"]["remaining"] == 0)
+        assert status["switch"]["truncated"] == 0
+
+
 async def test_a_client_that_has_seen_the_goaway_and_has_no_stream_is_let_go(stage: "Stage") -> None:
     async with raw(stage, linger_s=0.1) as (relay, client, server, _):
         server.say(SETTINGS)

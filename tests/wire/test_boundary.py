@@ -62,7 +62,7 @@ def facts(tracker: Boundary, streams: Streams) -> object:
     return (
         tracker.opaque,
         tracker.left,
-        tracker.goaway,
+        streams.limit,
         tracker.inside_headers,
         tracker.ready,
         streams.highest,
@@ -194,9 +194,23 @@ def test_a_stream_is_open_until_the_server_ends_it_or_either_side_resets_it() ->
     assert list(streams.open) == [7] and streams.highest == 7
 
 
-def test_the_lowest_goaway_counts() -> None:
-    server, streams = Boundary(False), Streams()
+def test_the_servers_lowest_goaway_counts() -> None:
+    client, server, streams = Boundary(True), Boundary(False), Streams()
+    client.feed(PREFACE + SETTINGS + frame(boundary.GOAWAY, 0, 0, (3).to_bytes(4) + bytes(4)), streams)
     server.feed(SETTINGS + frame(boundary.GOAWAY, 0, 0, LAST.to_bytes(4) + bytes(4)), streams)
-    assert server.goaway == LAST
-    server.feed(frame(boundary.GOAWAY, 0, 0, (41).to_bytes(4) + bytes(4)), streams)
-    assert server.goaway == 41
+    assert streams.limit == LAST
+    for last in (41, 43):
+        server.feed(frame(boundary.GOAWAY, 0, 0, last.to_bytes(4) + bytes(4)), streams)
+    assert streams.limit == 41
+
+
+def test_streams_that_the_server_has_refused_by_goaway_are_not_open_whenever_they_come() -> None:
+    client, server, streams = Boundary(True), Boundary(False), Streams()
+    client.feed(PREFACE + SETTINGS, streams)
+    server.feed(SETTINGS + frame(boundary.GOAWAY, 0, 0, LAST.to_bytes(4) + bytes(4)), streams)
+    client.feed(b"".join(frame(boundary.HEADERS, 4, stream) for stream in (1, 3, 5, 7)), streams)
+    server.feed(frame(boundary.GOAWAY, 0, 0, (3).to_bytes(4) + bytes(4)), streams)
+    assert list(streams.open) == [1, 3]
+    client.feed(b"".join(frame(boundary.HEADERS, 4, stream) for stream in range(9, 2009, 2)), streams)
+    client.feed(frame(boundary.DATA, 1, 9, b"late") + frame(boundary.DATA, 0, 3, b"timely"), streams)
+    assert list(streams.open) == [1, 3] and streams.open[3].client_bytes == 6 and client.clean

@@ -130,7 +130,7 @@ class Leaving:
         own = b""
         if way.kind is Kind.SERVER and self._goaway_due:
             self._goaway_due = False
-            own = frames.goaway(way.tracker.goaway) + frames.ping(self._mark)
+            own = frames.goaway(self._streams.limit) + frames.ping(self._mark)
         if way.pending:
             own += b"".join(way.pending)
             way.pending.clear()

@@ -63,14 +63,24 @@ class Stream:
 
 
 class Streams:
-    """The open streams of a connection: open until the server ends them or either side resets them."""
+    """The open streams of a connection: open until the server ends or refuses them or either side resets them."""
 
-    __slots__ = ("highest", "open")
+    __slots__ = ("highest", "limit", "open")
 
     def __init__(self) -> None:
         self.open: dict[int, Stream] = {}
         self.highest = 0
         """Highest stream id the client has opened."""
+        self.limit = LAST
+        """The lowest last-stream-id of the server's GOAWAYs."""
+
+    def refuse(self, last: int) -> None:
+        """Nothing above `last` is served: what comes on such streams the server ignores (RFC 9113 section 6.8)."""
+        self.limit = min(self.limit, last)
+        while (
+            self.open and next(reversed(self.open)) > self.limit
+        ):  # they stand in the order of their opening
+            self.open.popitem()
 
 
 class Frame(NamedTuple):
@@ -104,7 +114,6 @@ class Boundary:
         "_passed",
         "_preface",
         "client",
-        "goaway",
         "left",
         "opaque",
         "ready",
@@ -118,8 +127,6 @@ class Boundary:
         """The sender's first SETTINGS header has passed."""
         self.left = 0
         """Payload bytes still to come of the frame in progress."""
-        self.goaway = LAST
-        """The lowest last-stream-id of the GOAWAYs seen in this direction."""
         self._preface = PREFACE if client else b""
         self._head = b""
         self._need = _SIZE
@@ -289,7 +296,8 @@ class Boundary:
                 self._continues = stream
             if self.client and stream > streams.highest:
                 streams.highest = stream
-                streams.open[stream] = Stream()
+                if stream <= streams.limit:
+                    streams.open[stream] = Stream()
             known = streams.open.get(stream)
             if known is None:
                 return
@@ -301,7 +309,7 @@ class Boundary:
                 known.answered = True
         elif kind == RST_STREAM:
             streams.open.pop(stream, None)
-        elif kind == GOAWAY and len(payload) == 4:
-            self.goaway = min(self.goaway, int.from_bytes(payload) & LAST)
+        elif kind == GOAWAY and not self.client and len(payload) == 4:
+            streams.refuse(int.from_bytes(payload) & LAST)
         elif kind == PUSH_PROMISE and not flags & END_HEADERS:
             self._continues = stream
