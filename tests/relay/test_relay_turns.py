@@ -77,6 +77,9 @@ class Tap:
     def copy(self, kind: Kind, number: int, data: bytes) -> bool:
         return True
 
+    def elide(self, kind: Kind, number: int, head: bytes) -> bool:
+        return True
+
     def record(self, kind: Kind, number: int, payload: bytes = b"") -> None:
         pass
 

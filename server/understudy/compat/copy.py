@@ -122,7 +122,8 @@ class Copy:
                 self._elided = True
                 size = len(piece)
                 header = _FRAME.pack(size >> 16, size & 0xFFFF, h2.DATA, 0, _STREAM)
-                self._tap.record(Kind.ELIDED, self._number, bytes((kind,)) + header)
+                if not self._tap.elide(kind, self._number, header):
+                    self._blind()
                 return  # the rest of it says nothing more: the call is not observed
             self._write(kind, _frame(h2.DATA, 0, piece))
             start, prefix = start + _PIECE, b""
@@ -131,9 +132,12 @@ class Copy:
 
     def _write(self, kind: Kind, data: bytes) -> None:
         if self.on and not self._tap.copy(kind, self._number, data):
-            self.on, self.blind = False, True
-            self._tap.record(Kind.BLIND, self._number)
-            self._tap.record(Kind.CLOSE, self._number, bytes((End.UNKNOWN,)))
+            self._blind()
+
+    def _blind(self) -> None:
+        self.on, self.blind = False, True
+        self._tap.record(Kind.BLIND, self._number)
+        self._tap.record(Kind.CLOSE, self._number, bytes((End.UNKNOWN,)))
 
     def _end(self, end: End) -> None:
         if self.on:

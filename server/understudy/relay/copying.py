@@ -1,14 +1,11 @@
 """The copy of one connection for the observer: whether there is one, and which streams it has lost."""
 
 from understudy.relay.counts import Counts
-from understudy.relay.tap import Tap
+from understudy.relay.tap import ELIDED_BYTES, Tap
 from understudy.relay.way import Way
 from understudy.wire import boundary
 from understudy.wire.boundary import Frame
 from understudy.wire.copy import End, Kind
-
-_RECORD = 31
-"""Bytes of an ELIDED record: a DATA frame no longer than this is copied, being cheaper."""
 
 
 class Copying:
@@ -47,8 +44,8 @@ class Copying:
 
     def elides(self, frame: Frame, unsent: int) -> bool:
         """Whether this frame is left out: its stream lost one already, or the observer is behind."""
-        if frame.kind != boundary.DATA or not self.on or frame.length + 9 <= _RECORD:
-            return False
+        if frame.kind != boundary.DATA or not self.on or frame.length + 9 <= ELIDED_BYTES:
+            return False  # so short a frame is cheaper copied
         if frame.stream not in self.elided:
             if unsent + 9 + frame.length <= self._tap.soft:
                 return False
@@ -59,12 +56,8 @@ class Copying:
 
     def elide(self, way: Way, header: bytes) -> None:
         """Say that the frame with this 9-byte header was left out; many small frames can fill the bound too."""
-        if not self.on:
-            return
-        if self._tap.unsent + _RECORD > self._tap.hard:
+        if self.on and not self._tap.elide(way.kind, self._number, header):
             self.blind()
-        else:
-            self._tap.record(Kind.ELIDED, self._number, bytes((way.kind,)) + header)
 
     def blind(self) -> None:
         """There is a gap that cannot be mended."""

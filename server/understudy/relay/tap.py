@@ -18,6 +18,8 @@ from understudy.wire.copy import CopyError, Kind, Reader, Record, encode, header
 
 logger = logging.getLogger(__name__)
 
+ELIDED_BYTES = 31
+"""Bytes of an ELIDED record."""
 _PAUSE_S = 0.05
 _LAST_S = 0.5
 """How long the observer may take for what is unsent at the end."""
@@ -117,6 +119,13 @@ class Tap(asyncio.Protocol):
         elif (held := self._held.get(connection)) is not None:
             self._hold(held, encode(kind, connection, time.time_ns(), payload))
             held.blind = held.blind or kind is Kind.BLIND
+
+    def elide(self, kind: Kind, connection: int, head: bytes) -> bool:
+        """Say that the DATA frame with this 9-byte header was left out; False where even that does not fit."""
+        if self.unsent + ELIDED_BYTES > self.hard:
+            return False
+        self.record(Kind.ELIDED, connection, bytes((kind,)) + head)
+        return True
 
     def copy(self, kind: Kind, connection: int, data: bytes) -> bool:
         """Write the bytes of one direction; False when they do not fit and the connection must go blind."""
