@@ -12,7 +12,7 @@ from understudy.drift.engine import Drift
 from understudy.drift.tolerance import Tolerances
 from understudy.drift.vote import Vote
 from understudy.errors import DataError
-from understudy.votes import text
+from understudy.votes import part, text
 from understudy.votes.command import run
 from understudy.votes.lines import changed
 from understudy.votes.lines import text as line
@@ -286,3 +286,31 @@ def test_an_error_of_another_file_is_not_told_as_one_of_the_verdicts(
     with pytest.raises(OSError, match=r"Input/output error.*votes\.csv"):
         run([path], tmp_path / "out", quiet=True)
     assert not (tmp_path / "out").exists()
+
+
+def test_without_times_a_pair_that_goes_on_in_the_next_block_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(part, "SLICE", 99)  # of two rows a pair: the fiftieth pair is cut
+    votes = [
+        dict(row, pair_id=row["cluster"], metric=metric)
+        for row in untimed(rows(400))
+        for metric in ("failure", "format")
+    ]
+    outcome = judge([written(tmp_path / "votes.parquet", votes)])
+    assert [c.votes for c in outcome.cells] == [400, 400] and not outcome.counters["late"]
+
+
+def test_lanes_closed_for_want_of_room_are_said_and_a_strict_run_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limit = tmp_path / "mine.toml"
+    limit.write_text("maximum_lanes = 2\n")
+    votes = [
+        dict(row, lane=f"base..{name}")
+        for first, name in enumerate("abc")
+        for row in rows(300, 1.0 if name == "a" else 0.0, first=40 * first)
+    ]
+    path = written(tmp_path / "votes.csv", votes)
+    assert run([path], tmp_path / "out", tolerances=limit, strict=True) == 1
+    assert "closed to make room for others: 1" in " ".join(capsys.readouterr().out.split())

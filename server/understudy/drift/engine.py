@@ -16,21 +16,23 @@ from dataclasses import replace
 import numpy as np
 
 from understudy.drift import judge, reading
-from understudy.drift.bet import BINS, Floats, Ints
+from understudy.drift.bet import Floats, Ints
 from understudy.drift.booth import Booth
 from understudy.drift.digest import Hashes
-from understudy.drift.family import Bools, Family
+from understudy.drift.family import Bools, Family, Unknown
 from understudy.drift.judge import STATES, Thresholds
 from understudy.drift.search import Search
 from understudy.drift.snapshot import Array, pack, unpack
 from understudy.drift.spread import Spread
-from understudy.drift.tally import CHANNELS, SCORED, SHED, Name, Tally
+from understudy.drift.tally import CHANNELS, MISSING, SCORED, SHED, Name, Tally
 from understudy.drift.tolerance import OTHER, Tier, Tolerances
 from understudy.drift.verdict import Change, EvidenceStalled, State, Verdict, Why, lane_of, same
 from understudy.drift.vote import EVERY, Resolution, Vote
 from understudy.errors import DataError
 
 MONTH_S = 30 * 86_400.0
+OTHERS = 256
+"""Cells of slice `other` beyond the most cells there may be."""
 NEVER = 2**60
 """A time to live, in ticks, that does not end."""
 
@@ -97,6 +99,12 @@ class Drift:
     def lanes(self) -> list[str]:
         """Keys of the live lanes, instrument checks left out."""
         return [lane for lane in sorted(self._lanes) if not same(lane)]
+
+    @property
+    def current(self) -> list[str]:
+        """Of these, the ones that pairs came from lately: what became of a pair nobody knows concerns them."""
+        last = max((self._lanes[lane] for lane in self.lanes), default=0)
+        return [lane for lane in self.lanes if self._lanes[lane] >= last - self.tolerances.stalled_ticks]
 
     @property
     def discovered(self) -> list[Name]:
@@ -187,7 +195,8 @@ class Drift:
         self._cells.cap(cells)
         self._control.cap(control)
         met = {self._cells.lanes[i] for i in np.unique(self._cells.lane[where[where >= 0]]).tolist()}
-        for lane in met | {name[0] for name in strange}:
+        # Pairs of which nothing is known are given to lanes that may have ended: those do not keep one alive.
+        for lane in met | {name[0] for name in strange if name[2] != EVERY}:
             self._lanes[lane] = tick
         changes += self._settle(tick)
         spread = self._spread.test(self._cells, cells, tick, self._hash, self.thresholds)
@@ -235,48 +244,56 @@ class Drift:
     def _count(
         self, family: Family, names: tuple[Name, ...], where: Ints, total: tuple[Ints, Ints, Ints]
     ) -> Ints:
-        """Give a family its rows; a row about every cell of a slice is repeated for each.
+        """Give a family its rows, and to every cell of a slice the pairs of which no more is known than that.
 
         `where` is the cell of each of the names (-1: none), `total` the tally's.
         """
         index, channel, number = total
         cell = where[index]
-        mine = cell >= 0
-        parts = [(cell[mine], channel[mine], number[mine])]
+        own = cell >= 0
+        unknown: list[Unknown] = []
         for i in np.flatnonzero(where < 0).tolist():
             lane, slice_, metric = names[i]
             if metric != EVERY:
                 continue
-            rows = (index == i) & (channel >= BINS)
-            for j, name in enumerate(family.names):
-                if name[:2] == (lane, slice_):
-                    parts.append((np.full(int(rows.sum()), j), channel[rows], number[rows]))
-        cell, channel, number = (np.concatenate(part) for part in zip(*parts, strict=True))
+            mine = np.array(
+                [j for j, name in enumerate(family.names) if name[:2] == (lane, slice_)], dtype=np.int64
+            )
+            rows = (index == i) & ((channel == MISSING) | (channel == SHED))
+            if len(mine):
+                unknown += [
+                    Unknown(mine, *row)
+                    for row in zip(channel[rows].tolist(), number[rows].tolist(), strict=True)
+                ]
+        cell, channel, number = cell[own], channel[own], number[own]
         order = np.argsort(cell * CHANNELS + channel, kind="stable")
-        return family.count(cell[order], channel[order], number[order], self._tick)
-
-    def _admitted(self, names: list[Name]) -> list[Name]:
-        """Of new cells, those there is room for; the rest share `other`, one cell per lane and metric."""
-        room = max(0, self.tolerances.maximum_cells - len(self._cells))
-        compared = [name for name in names if not same(name[0])]
-        return compared[:room] + [name for name in names if same(name[0])]
+        return family.count(cell[order], channel[order], number[order], self._tick, unknown)
 
     def _declare(self, names: Iterable[Name], tick: int) -> set[Name]:
-        """Admit new cells as far as there is room; return the rest, whose votes go to `other` from now on."""
+        """Admit new cells as far as there is room; return the rest.
+
+        Their votes go to `other` from now on, one cell per lane and metric, for which there is room of its own; where
+        that is taken too, and for instrument checks, there is nowhere to go.
+        """
         cells, control = self._cells.index, self._control.index
         new = [name for name in names if name not in cells and name not in control and name[2] != EVERY]
         if not new:
             return set()
-        room = self._admitted([name for name in new if name[1] != OTHER])
-        left = {name for name in new if name[1] != OTHER} - set(room)
-        others = {name for name in new if name[1] == OTHER} | {(name[0], OTHER, name[2]) for name in left}
-        room += sorted(others - cells.keys() - control.keys())[:256]
-        self._cells.declare(name for name in room if not same(name[0]))
-        self._control.declare([name for name in room if same(name[0])][: self.tolerances.maximum_cells])
-        for name in room:
+        most = self.tolerances.maximum_cells
+        checks = [name for name in new if same(name[0])]
+        room = [name for name in new if not same(name[0]) and name[1] != OTHER][: max(0, most - len(cells))]
+        left = set(new) - {*room, *checks}
+        others = sorted({(name[0], OTHER, name[2]) for name in left} - cells.keys())
+        room += others[: max(0, most + OTHERS - len(cells) - len(room))]
+        checks = checks[: max(0, most - len(control))]
+        self._cells.declare(room)
+        self._control.declare(checks)
+        for name in (*room, *checks):
             self._lanes.setdefault(name[0], tick)
-        self._booth.renew(room)  # their votes so far were not counted, so neither are their clusters
-        return left
+        self._booth.renew(
+            [*room, *checks]
+        )  # their votes so far were not counted, so neither are their clusters
+        return set(new) - {*room, *checks}
 
     def _discover(self, tick: int) -> list[Change]:
         """Intersections leave and take the places there are for them, by what closed ticks said."""
@@ -306,6 +323,7 @@ class Drift:
             lanes = sorted((tick, lane) for lane, tick in self._lanes.items() if same(lane) is alike)
             for _, lane in lanes[: max(0, len(lanes) - self.tolerances.maximum_lanes)]:
                 changes += self.close_lane(lane)
+                self._booth.counters["closed"] += 1
         return changes
 
     def close_lane(self, lane: str) -> list[Change]:

@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from understudy.drift.bet import BINS, GRID, STEPS, Floats, Ints, increments
 from understudy.drift.cross import parts
-from understudy.drift.tally import CLUSTERS, MISSING, SCORED, SHED, Name
+from understudy.drift.tally import CLUSTERS, SCORED, SHED, Name
 from understudy.drift.tolerance import Tolerances
 
 Bools = npt.NDArray[np.bool_]
@@ -82,6 +82,17 @@ _FIELDS: Mapping[str, tuple[type, float]] = {
 """Per-cell arrays: name -> (type, first value). `since_*` count from the certificate's start."""
 
 _BLOCKS = ("wealth", "value", "pending", "histogram")
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Pairs of a tick of which nothing is known but their number, and what became of them."""
+
+    cells: Ints
+    """The cells of their slice."""
+    channel: int
+    """MISSING or SHED."""
+    count: int
 
 
 class Family:
@@ -293,18 +304,19 @@ class Family:
 
     # -- votes ---------------------------------------------------------------------------------------------
 
-    def count(self, cell: Ints, channel: Ints, number: Ints, tick: int) -> Ints:
-        """Take one tick's counts, sorted by cell; returns the cells that have a vote, their M in `value`."""
+    def count(
+        self, cell: Ints, channel: Ints, number: Ints, tick: int, unknown: Sequence[Unknown] = ()
+    ) -> Ints:
+        """Take one tick's counts; returns the cells that have a vote, their M in `value`.
+
+        Rows are sorted by cell and channel, each there once; `unknown` pairs come on top of them.
+        """
         c = self.cells
-        for name, code in (("scored", SCORED), ("missing", MISSING), ("shed", SHED)):
-            rows = channel == code
-            c[name][cell[rows]] += number[rows]
-            c["since_" + name][cell[rows]] += number[rows]
         rows = channel == CLUSTERS
         # More than the minimum is not said: it would depend on how the partitions' clusters fell.
         most = self._tolerances.minimum_clusters
         c["clusters"][cell[rows]] = np.minimum(c["clusters"][cell[rows]] + number[rows], most)
-        self._coverage(cell, channel, number)
+        self._coverage(cell, channel, number, unknown)
 
         rows = channel < BINS
         cell, channel, number = cell[rows], channel[rows], number[rows]
@@ -361,18 +373,32 @@ class Family:
         made: Floats = self._table[self._row[cell], channel, 0, self._mid]
         return made
 
-    def _coverage(self, cell: Ints, channel: Ints, number: Ints) -> None:
-        """Counts with a fading memory (4 / (tau / 2) pairs) and ticks in a row under the coverage floor."""
+    def _coverage(self, cell: Ints, channel: Ints, number: Ints, unknown: Sequence[Unknown]) -> None:
+        """Pairs by what became of them, with a fading memory too (4 / (tau / 2) pairs); ticks in a row under the floor.
+
+        Unknown pairs count in every cell of their slice, since each may have had a bad reply there. But whether scores
+        are wanting is asked of the metrics that have the most pairs only: others apply to few, and want none.
+        """
         c = self.cells
-        pairs = np.zeros((len(self), 3))
+        pairs = np.zeros((len(self), 3), dtype=np.int64)
         rows = (channel >= SCORED) & (channel <= SHED)
-        np.add.at(pairs, (cell[rows], channel[rows] - SCORED), number[rows])
+        pairs[cell[rows], channel[rows] - SCORED] = number[rows]
+        own, seen = pairs.sum(axis=1), pairs.copy()
+        for one in unknown:
+            whole = one.cells[own[one.cells] == own[one.cells].max()]
+            seen[whole, one.channel - SCORED] += one.count
+            pairs[one.cells, one.channel - SCORED] += one.count
+        for j, name in enumerate(("scored", "missing", "shed")):
+            c[name] += pairs[:, j]
+            c["since_" + name] += pairs[:, j]
         total = pairs.sum(axis=1)
         here = np.flatnonzero(total)
         fade = np.exp(-total[here] * self.tau[here] / 8.0)
         c["recent_scored"][here] = c["recent_scored"][here] * fade + pairs[here, 0]
         c["recent_missing"][here] = c["recent_missing"][here] * fade + pairs[here, 1]
-        poor = pairs[here, 0] < self._tolerances.coverage * total[here]
+        total = seen.sum(axis=1)
+        here = np.flatnonzero(total)
+        poor = seen[here, 0] < self._tolerances.coverage * total[here]
         c["low_ticks"][here] = np.where(poor, c["low_ticks"][here] + 1, 0)
 
     def _since_change(

@@ -286,7 +286,7 @@ class Evidence:
     def _miss(self, entry: Entry) -> int:
         """Rows for missing pairs of which nothing but their number is known: they count in slice `all`."""
         tick, outcome, count = entry.payload.decode().split()
-        for lane in sorted(self.drift.lanes):
+        for lane in self.drift.current:
             self.drift.miss(lane, int(tick), Resolution(outcome), int(count))
             if self.record is not None:
                 self.record.missing(lane, int(tick), outcome, int(count))

@@ -64,7 +64,12 @@ def remarks(
 
 
 def warned(counters: Mapping[str, int], rows: int, coverage: float) -> Iterator[str]:
-    """What a reader must know before the verdict: more rows than the coverage lets go were no votes."""
+    """What a reader must know before the verdict: lanes that it leaves out, rows that were no votes."""
+    if closed := counters.get("closed"):
+        yield (
+            f"Lanes that were closed to make room for others: {closed:,}. Their verdicts stand in verdicts.jsonl "
+            "alone, and a breach may hide there; raise maximum_lanes in the tolerances, or give fewer lanes at once."
+        )
     late, rejected = counters.get("late", 0), counters.get("rejected", 0)
     if late + rejected > (1.0 - coverage) * rows:
         mend = "give a larger --slack-s, or sort the rows by ts" if late >= rejected else "mend the rows"

@@ -213,7 +213,8 @@ class _Run:
         for source in self.sources:
             for frame in source.frames():
                 self._take(intake.take(frame, source.path.name))
-                self._note(self.course.close(intake.pairs // TICK_PAIRS - 1))
+                # The last pair may go on in the next frame.
+                self._note(self.course.close((intake.pairs - 1) // TICK_PAIRS - 1))
         self._note(self.course.finish())
 
     def _declare_all(self) -> None:
