@@ -2,6 +2,7 @@
 
 import time
 import tracemalloc
+from collections import deque
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hpack.huffman_table import decode_huffman
 from hypothesis import given
 from hypothesis import strategies as st
 from understudy.wire import huffman
-from understudy.wire.inflate import MAX_LIST_BYTES, MEMO_BYTES, Inflater, Loss
+from understudy.wire.inflate import MAX_LIST_BYTES, MAX_UNACKNOWLEDGED, MEMO_BYTES, Inflater, Loss
 
 from tests.wire.effort import examples
 
@@ -146,3 +147,37 @@ def test_what_is_remembered_weighs_no_more_than_is_said(field: bytes) -> None:
     assert inflater.remembered > 0
     inflater.decode(b"\x40\x01a\x01b")  # the table changed: the blocks may mean another thing
     assert inflater.remembered == 0
+
+
+@given(st.lists(st.one_of(st.just("ack"), st.none(), st.integers(0, 9)), max_size=40))
+def test_the_table_may_be_as_large_as_the_largest_size_that_nothing_has_superseded(script: list[Any]) -> None:
+    inflater, size, flight = Inflater(), 4096, deque[int | None]()
+    for step in script:
+        if step != "ack":
+            flight.append(None if step is None else 5000 + step)
+            assert inflater.announce(flight[-1])
+        elif flight:
+            announced = flight.popleft()
+            size = size if announced is None else announced
+            inflater.acknowledge()
+    largest = max(size, *(announced for announced in flight if announced is not None), 0)
+    assert inflater.decode(resized(largest + 1)) is Loss.TABLE
+    assert inflater.decode(resized(largest)) == ()
+
+
+def resized(size: int) -> bytes:
+    """A block that only says how large its table is (RFC 7541, 6.3)."""
+    rest = size - 31
+    return bytes((0x3F, rest & 0x7F | 0x80, rest >> 7))
+
+
+@pytest.mark.parametrize("size", [lambda n: 4096, lambda n: 60_000 - n, lambda n: n])
+def test_a_flood_of_table_sizes_takes_time_in_proportion_to_its_length(size: Any) -> None:
+    inflater = Inflater()
+    for n in range(MAX_UNACKNOWLEDGED - 1):
+        inflater.announce(size(n))
+    begun = time.process_time()
+    for n in range(MAX_UNACKNOWLEDGED, 21_000):
+        assert inflater.announce(size(n))
+        inflater.acknowledge()
+    assert time.process_time() - begun < 0.3  # some .02 s; 1 s where all that are in flight are looked at

@@ -321,7 +321,7 @@ class Observer:
         code = int.from_bytes(payload[4:8], "big")
         if half is self._server and last < self._limit:
             self._limit = last
-            for stream in [stream for stream in self._streams if stream > last]:
+            while self._streams and (stream := next(reversed(self._streams))) > last:  # opened in their order
                 self._remove(stream)
         events.append(GoAwayReceived(half.side, last, code, payload[8 : 8 + _DEBUG_BYTES], ns))
 

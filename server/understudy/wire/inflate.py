@@ -69,6 +69,7 @@ class Inflater:
         "_entries",
         "_limit",
         "_memo",
+        "_peaks",
         "_pending",
         "_size",
         "remembered",
@@ -82,9 +83,10 @@ class Inflater:
         """The size the sender last gave its table."""
         self._size = DEFAULT_TABLE_BYTES
         """The size the receiver announced and the sender acknowledged."""
-        self._announced = DEFAULT_TABLE_BYTES
-        """The largest size the receiver announced and has not superseded."""
         self._pending: deque[int | None] = deque()
+        """What the SETTINGS in flight announced, oldest first."""
+        self._peaks: deque[int] = deque()
+        """Of these, the ones that no later one exceeds: the first is the largest."""
         self._changed = False
         self._memo: dict[bytes, Headers | Loss] = {}
         self.remembered = 0
@@ -94,7 +96,9 @@ class Inflater:
         """The receiver sent SETTINGS (with HEADER_TABLE_SIZE or None); False when too many are in flight."""
         self._pending.append(table_bytes)
         if table_bytes is not None:
-            self._allow()
+            while self._peaks and self._peaks[-1] < table_bytes:
+                self._peaks.pop()
+            self._peaks.append(table_bytes)
         return len(self._pending) <= MAX_UNACKNOWLEDGED
 
     def acknowledge(self) -> None:
@@ -103,7 +107,8 @@ class Inflater:
             announced = self._pending.popleft()
             if announced is not None:
                 self._size = announced
-                self._allow()
+                if announced == self._peaks[0]:
+                    self._peaks.popleft()
 
     def decode(self, block: bytes) -> Headers | Loss:
         """The field list of a whole block."""
@@ -134,8 +139,9 @@ class Inflater:
 
     def _decode(self, block: bytes) -> Headers | Loss:
         entries, end, at, room = self._entries, len(block), 0, MAX_LIST_BYTES
-        # A sender that has not shrunk its table yet is for the receiver to refuse; we stay in step with it.
-        ceiling = max(self._announced, self._limit)
+        # The receiver may have announced more than once and superseded none of it. A sender that has not shrunk its
+        # table yet is for the receiver to refuse; we stay in step with it.
+        ceiling = max(self._size, self._peaks[0] if self._peaks else 0, self._limit)
         fields: list[tuple[bytes, bytes]] = []
         resizable = True
         while at < end:
@@ -190,9 +196,6 @@ class Inflater:
         while self._bytes > self._limit:
             name, value = entries.popleft()
             self._bytes -= len(name) + len(value) + _OVERHEAD
-
-    def _allow(self) -> None:
-        self._announced = max(self._size, *(size for size in self._pending if size is not None), 0)
 
 
 def _weight(block: bytes, decoded: Headers | Loss) -> int:
