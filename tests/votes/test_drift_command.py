@@ -314,3 +314,10 @@ def test_lanes_closed_for_want_of_room_are_said_and_a_strict_run_fails(
     path = written(tmp_path / "votes.csv", votes)
     assert run([path], tmp_path / "out", tolerances=limit, strict=True) == 1
     assert "closed to make room for others: 1" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_slice_that_was_named_and_had_no_pair_is_not_passed_over(tmp_path: Path) -> None:
+    votes = [*named(("all", "failure"), ("task=math", "failure"), ("task=math", "format")), *rows(2000)]
+    outcome = judge([written(tmp_path / "votes.jsonl", votes)])
+    assert outcome.state == "WITHIN"
+    assert any("had no pair, of which nothing is said: task=math." in note for note in outcome.notes)

@@ -45,6 +45,14 @@ def remarks(
         )
     if calendar and not named:
         yield "No row names cells beforehand, so a cell counts from the tick after its first row."
+    verdicts = drift.verdicts()
+    heard = {v.slice for v in verdicts if v.votes or v.coverage < 1.0}
+    if silent := sorted({v.slice for v in verdicts} - heard):
+        told = ", ".join(silent[:NAMED])
+        yield (
+            f"Slices that were named and had no pair, of which nothing is said: {told}"
+            f"{', ...' if len(silent) > NAMED else ''}."
+        )
     if counters.get("rejected"):
         told = "".join(f"; {one}" for one in rejected)
         yield f"Rejected, and counted as missing: {counters['rejected']:,} rows{told}."
