@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 import hashlib
 import socket
@@ -247,6 +248,61 @@ async def test_a_chunk_of_tiny_tls_records_takes_several_turns_and_its_end_comes
     for _ in range(20):
         await asyncio.sleep(0)
     assert b"".join(inner.heard) == said and inner.ended and raw_side.reading
+
+
+def updates(theirs: ssl.SSLObject, count: int) -> None:
+    """Let the client's OpenSSL ask for new keys so many times, by the pointer to it that Python keeps to itself."""
+    _ssl = pytest.importorskip("_ssl")
+    update = getattr(ctypes.CDLL(_ssl.__file__), "SSL_key_update", None)
+    if update is None:
+        pytest.skip("Python and OpenSSL are one file")
+    inside: Any = theirs
+    pointer = ctypes.c_void_p.from_address(
+        id(inside._sslobj) + object.__basicsize__ + ctypes.sizeof(ctypes.c_void_p)
+    )
+    for _ in range(count):
+        assert update(pointer, 1) == 1
+        theirs.do_handshake()
+
+
+async def test_a_chunk_of_key_updates_takes_several_turns(stage: "Stage") -> None:
+    inner = Inner()
+    ours, raw_side, theirs, sent = secured(stage, inner)
+    updates(theirs, 2000)
+    theirs.write(b"at last")
+    said = sent.read()
+    ours.data_received(said[:3])  # a record's header may be cut
+    ours.data_received(said[3:])
+    answered = len(b"".join(raw_side.written))
+    assert 200 <= answered * 2000 / len(said) <= 251 and not raw_side.reading
+    while not inner.heard:
+        await asyncio.sleep(0)
+    assert inner.heard == [b"at last"] and raw_side.reading
+
+
+async def test_a_client_that_asks_for_new_keys_and_takes_none_is_read_no_more_until_it_does(
+    stage: "Stage",
+) -> None:
+    inner = Inner()
+    ours, raw_side, theirs, sent = secured(stage, inner)
+    ours.pause_writing()
+    theirs.write(b"as any other")
+    ours.data_received(sent.read())
+    assert inner.heard == [b"as any other"] and raw_side.reading
+    updates(theirs, 2000)
+    theirs.write(b"at last")
+    said = sent.read()
+    ours.data_received(said)
+    answered = len(b"".join(raw_side.written))
+    for _ in range(20):
+        ours.resume_reading()
+        await asyncio.sleep(0)
+    assert not raw_side.reading and answered <= len(said) / 7
+    assert len(b"".join(raw_side.written)) == answered
+    ours.resume_writing()
+    while len(inner.heard) < 2:
+        await asyncio.sleep(0)
+    assert inner.heard[1] == b"at last" and raw_side.reading
 
 
 async def test_a_failed_handshake_keeps_nothing_until_a_collection(stage: "Stage") -> None:

@@ -16,7 +16,10 @@ from understudy.tls import PROTOCOL
 
 _READ = 256 * 1024
 _TURN = 250
-"""Records read in one turn of the loop: a chunk may hold thousands of small ones, and others wait meanwhile."""
+"""Records that OpenSSL is given in one turn of the loop: a chunk may hold thousands of small ones, and others wait
+meanwhile. Some hold no data and cost more than data do: a KeyUpdate of 27 bytes takes 16 us."""
+_HEAD = 5
+"""Bytes before a record, the last two its length (RFC 8446 section 5.1)."""
 _HANDSHAKE = 22
 """The first byte of a TLS record that begins a connection (RFC 8446 section 5.1)."""
 _INADEQUATE_SECURITY = 12
@@ -55,17 +58,21 @@ class Secured(asyncio.Transport, asyncio.Protocol):
         "_due",
         "_error",
         "_fresh",
+        "_full",
         "_greeted",
         "_in",
         "_inner",
+        "_left",
         "_out",
         "_over",
         "_paused",
         "_prefix",
         "_raw",
+        "_rest",
         "_server_side",
         "_shaking",
         "_shut",
+        "_stuck",
         "_tls",
         "_told",
     )
@@ -104,6 +111,14 @@ class Secured(asyncio.Transport, asyncio.Protocol):
         """We were asked not to read for now."""
         self._behind = False
         """More has come than was passed on: records that wait for the loop's next turn, or the end."""
+        self._rest = b""
+        """These records, or part of a record's header."""
+        self._left = 0
+        """Bytes still to come of the record that OpenSSL has been given last."""
+        self._full = False
+        """The other side is slow to take what is written."""
+        self._stuck = False
+        """So slow that answers of OpenSSL's own wait, to a KeyUpdate say: nothing is read that asks for more."""
         self._due = False
         """That turn is ours too."""
 
@@ -129,9 +144,8 @@ class Secured(asyncio.Transport, asyncio.Protocol):
                     self._raw.write(PLAIN_REFUSED)
                 self._fail(Failure.PLAINTEXT)
                 return
-        self._in.write(data)
-        if not self._shaking or self._shake():
-            self._read()
+        self._rest += data
+        self._turn()
 
     def eof_received(self) -> bool:
         """The other side sends nothing more.
@@ -155,13 +169,32 @@ class Secured(asyncio.Transport, asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Too much is unsent."""
+        self._full = True
         self._inner.pause_writing()
 
     def resume_writing(self) -> None:
         """It is sent."""
+        self._full = self._stuck = False
         self._inner.resume_writing()
+        self._resume()
 
     # ---- TLS
+
+    def _turn(self) -> None:
+        """Take as many records as one turn may."""
+        data, at, records = self._rest, self._left, 0
+        while records < _TURN and at + _HEAD <= len(data):
+            at += _HEAD + int.from_bytes(data[at + 3 : at + _HEAD])
+            records += 1
+        given = min(at, len(data))
+        self._rest, self._left = data[given:], at - given
+        self._in.write(data[:given])
+        if not self._shaking or self._shake():
+            self._read()
+        self._behind = self._behind or len(self._rest) >= _HEAD
+        if (self._behind or self._stuck) and self._raw is not None and not self._raw.is_closing():
+            self._raw.pause_reading()
+            self._resume()
 
     def _shake(self) -> bool:
         """Go on with the handshake; True when it is done."""
@@ -196,7 +229,7 @@ class Secured(asyncio.Transport, asyncio.Protocol):
         over, wrong = False, None
         try:
             # What is left of a record is asked for last only when some of it is there: no needless exception.
-            while not over and self._in.pending and len(chunks) < _TURN:
+            while not over and self._in.pending:
                 chunk = self._tls.read(_READ)
                 chunks.append(chunk)
                 over = not chunk
@@ -206,7 +239,9 @@ class Secured(asyncio.Transport, asyncio.Protocol):
             over = True
         except ssl.SSLError as error:
             wrong = error
+        answered = self._out.pending > 0
         self._flush()
+        self._stuck = answered and self._full
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         if data:
             self._inner.data_received(data)
@@ -214,30 +249,31 @@ class Secured(asyncio.Transport, asyncio.Protocol):
             self._error = wrong.with_traceback(None)
             self._raw.close() if self._raw.get_write_buffer_size() else self._raw.abort()
         elif over:
+            self._rest = b""
             self._over = True
             self._end()
-        elif len(chunks) == _TURN and self._in.pending and self._raw is not None:
-            self._behind = True
-            self._raw.pause_reading()
-            self._soon()
 
-    def _soon(self) -> None:
-        if not self._due:
+    def _resume(self) -> None:
+        """Read on, unless something still stands against it; first comes what had to wait."""
+        if self._paused or self._stuck or self._raw is None or self._raw.is_closing():
+            return
+        if not self._behind:
+            self._raw.resume_reading()
+        elif not self._due:
             self._due = True
             asyncio.get_running_loop().call_soon(self._go_on)
 
     def _go_on(self) -> None:
         """Pass on what had to wait, unless it still has to."""
         self._due = False
-        if self._paused or not self._behind or self._raw is None:
+        if self._paused or self._stuck or not self._behind or self._raw is None:
             return
         self._behind = False
         if self._over:
             self._end()
         else:
-            self._read()
-        if not (self._behind or self._paused or self._raw.is_closing()):
-            self._raw.resume_reading()
+            self._turn()
+        self._resume()
 
     def _end(self) -> None:
         """Pass on the other side's end, behind everything it has said."""
@@ -321,10 +357,7 @@ class Secured(asyncio.Transport, asyncio.Protocol):
     def resume_reading(self) -> None:
         """Read on."""
         self._paused = False
-        if self._behind:
-            self._soon()
-        elif self._raw is not None:
-            self._raw.resume_reading()
+        self._resume()
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         """Of encrypted bytes."""
