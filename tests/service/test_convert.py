@@ -112,3 +112,16 @@ def test_lone_surrogates_become_replacement_characters() -> None:
     )
     back = pair_from_proto(pair_to_proto(pair))
     assert (back.baseline.text, back.request.text) == ("a?b", "p?")
+
+
+def test_numbers_that_the_protocol_cannot_carry_are_left_out_and_the_pair_goes() -> None:
+    def back(turn: int, sampling: Sampling) -> Request:
+        request = Request("1", "1", "/m", "m", "p", sampling, 1, turn=turn)
+        pair = Pair(request, Output(Leg.BASELINE, "a"), Output(Leg.CANDIDATE, "a"), Lane("b", "c"))
+        return pair_from_proto(pair_to_proto(pair)).request
+
+    beyond = back(10**18 * 99, Sampling(top_k=2**63, seed=-1, max_tokens=2**63))
+    assert (beyond.turn, beyond.sampling) == (None, Sampling())
+    largest = Sampling(top_k=-(2**63), seed=2**64 - 1, max_tokens=2**63 - 1)
+    assert (back(2**63 - 1, largest).turn, back(0, largest).sampling) == (2**63 - 1, largest)
+    assert back(0, Sampling(seed=2**64)).sampling == Sampling()

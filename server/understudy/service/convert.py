@@ -1,4 +1,7 @@
-"""Values to messages of understudy.v1 and back; exact in both directions for every field."""
+"""Values to messages of understudy.v1 and back; exact in both directions for every field.
+
+Save for callers' numbers that no 64 bits hold, which are left out: a turn or a seed that no engine can have meant.
+"""
 
 from collections.abc import Mapping
 
@@ -9,6 +12,8 @@ from understudy.rollback import Signal
 from understudy.score import Score, Sense, Span
 from understudy.v1 import values_pb2 as pb
 
+_SIGNED = range(-(2**63), 2**63)
+_UNSIGNED = range(2**64)
 _LEG_TO = {
     Leg.BASELINE: pb.LEG_BASELINE,
     Leg.CANDIDATE: pb.LEG_CANDIDATE,
@@ -110,7 +115,7 @@ def _fill_request(message: pb.Request, request: Request) -> None:
         message.streaming = True
     if request.conversation is not None:
         message.conversation = request.conversation
-    if request.turn is not None:
+    if request.turn is not None and request.turn in _SIGNED:
         message.turn = request.turn
     if request.traceparent is not None:
         message.traceparent = request.traceparent
@@ -129,13 +134,13 @@ def _fill_request(message: pb.Request, request: Request) -> None:
 def _fill_sampling(message: pb.Sampling, sampling: Sampling) -> None:
     if sampling.temperature is not None:
         message.temperature = sampling.temperature
-    if sampling.top_k is not None:
+    if sampling.top_k is not None and sampling.top_k in _SIGNED:
         message.top_k = sampling.top_k
     if sampling.top_p is not None:
         message.top_p = sampling.top_p
-    if sampling.seed is not None:
+    if sampling.seed is not None and sampling.seed in _UNSIGNED:
         message.seed = sampling.seed
-    if sampling.max_tokens is not None:
+    if sampling.max_tokens is not None and sampling.max_tokens in _SIGNED:
         message.max_tokens = sampling.max_tokens
     if sampling.stop:
         message.stop.extend([clean(word) for word in sampling.stop])
