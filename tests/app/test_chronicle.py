@@ -65,6 +65,28 @@ def test_what_the_journal_brings_back_is_told_once(tmp_path: Path) -> None:
     assert told == [40, 41] == [one["tick"] for one in second.changes]
 
 
+def test_an_upgrade_that_counts_a_last_digit_otherwise_tells_nothing_twice(tmp_path: Path) -> None:
+    path = tmp_path / "verdicts.jsonl"
+    first = Chronicle(tmp_path, Troubles(), 10.0)
+    first.record(a_change(40))
+    first.close()
+    told = json.loads(path.read_text())
+    before = json.dumps({**told, "effect": told["effect"] + 1e-12, "of_old": [1]}) + "\n"
+    path.write_text(before)
+    second = Chronicle(tmp_path, Troubles(), 10.0)
+    elsewhere = a_verdict(tick=40, slice="another")
+    second.restored([a_change(40), Change(State.WITHIN, Tier.NONE, a_verdict(tick=40)), a_change(41)])
+    second.restored([Change(State.NOT_ENOUGH_EVIDENCE, Tier.NONE, elsewhere)])
+    second.close()
+    assert path.read_text().startswith(before)
+    new = [json.loads(line) for line in path.read_text()[len(before) :].splitlines()]
+    assert [(one["tick"], one["from"], one["slice"]) for one in new] == [
+        (40, "WITHIN", told["slice"]),
+        (41, "NOT_ENOUGH_EVIDENCE", told["slice"]),
+        (40, "NOT_ENOUGH_EVIDENCE", "another"),
+    ]
+
+
 def test_votes_are_kept_where_and_only_where_the_config_says_so(tmp_path: Path) -> None:
     def configured(**capture: object) -> object:
         return recorder(parse({"engines": ENGINES, "state_dir": str(tmp_path / "state"), **capture}))

@@ -34,6 +34,8 @@ UNWRITTEN = 10_000
 """Lines that may wait for a disk that refuses them."""
 BLOCK = 1 << 20
 """Bytes of verdicts.jsonl that are read back at one time."""
+_IDENTITY = ("lane", "slice", "metric", "tick", "from", "to", "from_tier", "tier")
+"""Which change a line tells of; an upgrade may compute the last digit of its numbers otherwise."""
 
 
 class Chronicle:
@@ -58,11 +60,10 @@ class Chronicle:
 
     def restored(self, changes: Sequence[Change]) -> None:
         """Record what the journal brought back, less what was recorded before the restart."""
-        told = [(change, lines.text(lines.changed(change, self._tick_s))) for change in changes]
-        if told:
+        if changes:
             known = _since(self._verdicts, min(change.tick for change in changes))
-            for change, line in told:
-                if line.encode() not in known:
+            for change in changes:
+                if _identity(lines.changed(change, self._tick_s)) not in known:
                     self.record(change)
 
     def record(self, change: Change) -> None:
@@ -195,8 +196,12 @@ def _newest(path: Path) -> list[dict[str, Any]]:
     return _read(path, BLOCK)[-RECENT:]
 
 
-def _since(path: Path, tick: int) -> set[bytes]:
-    """Lines about this tick and later ones; lines are in order of their ticks."""
+def _identity(told: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple([str(told.get(name)) for name in _IDENTITY])
+
+
+def _since(path: Path, tick: int) -> set[tuple[str, ...]]:
+    """The changes told of in this tick and later ones; lines are in order of their ticks."""
     size = BLOCK
     while True:
         told = _read(path, size)
@@ -205,5 +210,5 @@ def _since(path: Path, tick: int) -> set[bytes]:
         except OSError:
             whole = True
         if whole or (told and told[0]["tick"] < tick):
-            return {lines.text(one).encode() for one in told if one["tick"] >= tick}
+            return {_identity(one) for one in told if one["tick"] >= tick}
         size *= 2
