@@ -4,6 +4,7 @@ import asyncio
 import random
 from typing import TYPE_CHECKING, Any
 
+from understudy.relay import frames
 from understudy.relay.copying import Copying
 from understudy.relay.counts import Counts
 from understudy.relay.settings import Settings
@@ -12,6 +13,9 @@ from understudy.relay.way import Way
 from understudy.wire import boundary
 from understudy.wire.boundary import Boundary, Streams
 from understudy.wire.copy import Kind
+
+from tests.relay.test_relay_frames import data, headers
+from tests.relay.test_relay_turns import Home, connected
 
 if TYPE_CHECKING:
     from tests.relay.conftest import Running, Stage
@@ -223,3 +227,13 @@ async def test_frames_too_small_to_be_worth_leaving_out_fill_no_more_than_the_bo
         copying.elide(Way(Kind.CLIENT), bytes(9))
     assert not copying.on and counts.blind == 1
     assert tap.unsent <= 65_536 + 100, "the word that it is blind comes on top"
+
+
+async def test_streams_that_the_engine_refuses_keep_no_mark_of_what_was_left_out() -> None:
+    connection, _, _ = connected(Home(behind=True))
+    connection.take(connection.client, headers(3) + data(3, bytes(99)) + data(1, bytes(99)))
+    assert connection.copying.elided == {1, 3}
+    connection.take(connection.server, frames.goaway(1))
+    assert connection.copying.elided == {1}
+    connection.take(connection.client, data(3, bytes(99)) + headers(5) + data(5, bytes(99)))
+    assert connection.copying.elided == {1} and list(connection.streams.open) == [1]
