@@ -24,6 +24,7 @@ from understudy.exchange import (
 from understudy.exchange.assembler import RPC_BYTES
 from understudy.exchange.fields import FIELD_BYTES
 from understudy.wire.copy import End
+from understudy.wire.events import Reason
 
 C, S = Side.CLIENT, Side.SERVER
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -248,12 +249,23 @@ def test_a_message_that_cannot_be_read_is_named(more: dict[str, Any], payload: b
     assert play.data(C, payload) == [Unobserved(5, 1, reason, 7)]
 
 
-@pytest.mark.parametrize("side", [C, S])
-def test_a_message_cut_short_by_its_sender_is_a_violation(side: Side) -> None:
+def test_a_message_cut_short_by_the_caller_is_a_violation() -> None:
     play = Play()
     play.open()
     play.answer()
-    assert play.data(side, framed(b"abc")[:6], end=True) == [Unobserved(5, 1, "protocol", 7)]
+    assert play.data(C, framed(b"abc")[:6], end=True) == [Unobserved(5, 1, "protocol", 7)]
+    assert play.assembler.buffered == 0
+
+
+@pytest.mark.parametrize(("reply", "end"), [(framed(b"abc")[:6], True), (b"\x07 is no flag", False)])
+def test_a_reply_that_breaks_grpc_is_the_engines_failure_however_it_ends(reply: bytes, end: bool) -> None:
+    play = Play()
+    play.open()
+    play.answer()
+    event = closed(play.data(S, reply, end=end))
+    assert (event.status, event.error) == (13, "the reply is not framed as gRPC")
+    assert event.cancelled_by == "" and play.assembler.buffered == 0
+    assert play.end(grpc_status="0") == []
 
 
 @pytest.mark.parametrize("more", [{"content-type": "application/grpc-web"}, {":method": "GET"}])
@@ -429,6 +441,46 @@ def test_all_connections_share_one_budget_and_give_it_back() -> None:
     for play in plays:
         play.assembler.closed(8)
     assert budget.used == 0
+
+
+def test_hoarders_leave_room_for_connections_that_hold_little() -> None:
+    budget = Budget(24 * 2**20)
+    hoarders, others = ([Play(budget=budget) for _ in range(count)] for count in (9, 3))
+    part = framed(bytes(2**20))[: 2**14]
+    for play in hoarders:
+        for stream in range(1, 128, 2):
+            play.open(stream)
+            for _ in range(4):
+                play.data(C, part, stream)
+    for play in others:
+        assert [type(event) for event in play.open()] == [Opened]
+        assert [event for _ in range(32) for event in play.data(C, part)] == []
+    assert 21 * 2**20 < budget.used <= budget.limit
+    for play in hoarders + others:
+        play.assembler.closed(8)
+    assert budget.used == 0
+
+
+def test_a_call_that_somebody_gives_up_is_unobserved_though_its_end_was_read_with_it() -> None:
+    play = Play()
+    play.open()
+    play.data(C, framed(b"a"))
+    assert play.assembler.give_up(1, 7, Reason.PROTOCOL) == [Unobserved(5, 1, "protocol", 7)]
+    assert play.data(C, framed(b"b"), end=True) == [] and play.assembler.buffered == 0
+    play.open(3)
+    play.end(3, grpc_status="0")
+    assert play.assembler.give_up(3, 7) == [Unobserved(5, 3, "oversize", 7)]
+
+
+@pytest.mark.parametrize(("window", "choked"), [(0, True), (65_534, True), (65_535, False), (2**20, False)])
+def test_a_client_that_once_took_less_than_http2s_first_window_may_have_held_replies_back(
+    window: int, choked: bool
+) -> None:
+    play = Play()
+    assert not play.assembler.choked
+    for size in (window, 65_535):
+        play.see(C, frame(4, 0, b"\0\x04" + size.to_bytes(4, "big")))
+        assert play.assembler.choked is choked
 
 
 def test_an_unfinished_frame_counts_and_costs_its_connection_when_there_is_no_room() -> None:

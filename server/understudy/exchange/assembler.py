@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from understudy.exchange.event import Closed, Event, HalfClosed, Message, Opened, Received, Unobserved
-from understudy.exchange.fields import HTTP_OK, NO_STATUS, Asked, is_grpc, number, status, text
+from understudy.exchange.fields import HTTP_OK, INTERNAL, NO_STATUS, Asked, is_grpc, number, status, text
 from understudy.exchange.fields import asked as asked_of
 from understudy.exchange.fields import metadata as metadata_of
 from understudy.exchange.fields import weight as weight_of
@@ -35,6 +35,13 @@ FRAME_BYTES: Final = 64 * 1024
 
 RPC_BYTES: Final = 640
 """What an open RPC costs beyond what it holds (measured: 525 to 620 bytes with its stream's entries)."""
+
+WINDOW_ID: Final = 4
+"""SETTINGS_INITIAL_WINDOW_SIZE"""
+WINDOW_BYTES: Final = 65_535
+
+SMALL_BYTES: Final = 1024 * 1024
+"""Connections that hold no more than this have a quarter of the budget to themselves."""
 
 ASKED_BYTES: Final = 8 * 1024
 """The fields of a request that weigh no more are remembered until others come: most callers repeat theirs."""
@@ -106,6 +113,8 @@ class Assembler:
         """Holds at most `max_buffered_bytes` and FRAME_BYTES, less when others have spent the `budget` they share."""
         self.connection = connection
         self.upstream = upstream
+        self.choked = False
+        """The client has at any time let replies have less than HTTP/2's first window: silence may be its own doing."""
         self._max_message = max_message_bytes
         self._max_buffered = max_buffered_bytes
         self._budget = budget or Budget(max_buffered_bytes)
@@ -210,11 +219,11 @@ class Assembler:
             self._hold(rpc, stream, change, ns, events)
         return events
 
-    def give_up(self, stream: int, ns: int) -> list[Event]:
-        """Somebody else cannot follow an open RPC any further for its size."""
-        events: list[Event] = []
-        self._drop(stream, Reason.OVERSIZE, ns, events)
-        return events
+    def give_up(self, stream: int, ns: int, reason: Reason = Reason.OVERSIZE) -> list[Event]:
+        """Somebody else cannot follow an RPC any further; that its end has been read meanwhile changes nothing."""
+        if self._release(stream) is not None:
+            self._observer.forget(stream)
+        return [self._unobserved(stream, reason, ns)]
 
     def _assemble(self, observed: Iterable[WireEvent]) -> list[Event]:
         self._inflation.room = self._max_message
@@ -242,6 +251,8 @@ class Assembler:
                         events.append(self._unobserved(event.stream, event.reason, event.ns))
                     else:
                         self._drop(event.stream, event.reason, event.ns, events)
+                case SettingsReceived(side=Side.CLIENT, settings=settings):
+                    self.choked = self.choked or _narrow(settings)
                 case GoAwayReceived() | SettingsReceived():
                     pass
         return events
@@ -318,7 +329,10 @@ class Assembler:
             events.append(Received(self.connection, stream, Message(side, data, ns, index)))
         if splitter.problem:
             self._count(-before)
-            self._drop(stream, splitter.problem, ns, events)
+            if side is Side.SERVER and splitter.problem is Reason.PROTOCOL:
+                self._unframed(stream, ns, events)
+            else:
+                self._drop(stream, splitter.problem, ns, events)
         elif (grown := splitter.buffered - before) != 0:
             self._hold(rpc, stream, grown, ns, events)
 
@@ -327,10 +341,13 @@ class Assembler:
         rpc = self._rpcs.get(stream)
         if rpc is None:
             return
-        if (rpc.client if event.side is Side.CLIENT else rpc.server).buffered:
-            self._drop(stream, Reason.PROTOCOL, ns, events)
-        elif event.side is Side.CLIENT:
-            events.append(HalfClosed(self.connection, stream, ns))
+        if event.side is Side.CLIENT:
+            if rpc.client.buffered:
+                self._drop(stream, Reason.PROTOCOL, ns, events)
+            else:
+                events.append(HalfClosed(self.connection, stream, ns))
+        elif rpc.server.buffered:
+            self._unframed(stream, ns, events)
         else:
             self._observer.forget(stream)
             code, error = status(rpc.response, rpc.trailers, rpc.http_status)
@@ -349,7 +366,9 @@ class Assembler:
         self._budget.used += change
 
     def _full(self) -> bool:
-        return self._buffered > self._max_buffered or self._budget.used > self._budget.limit
+        budget = self._budget
+        limit = budget.limit if self._buffered <= SMALL_BYTES else budget.limit // 4 * 3
+        return self._buffered > self._max_buffered or budget.used > limit
 
     def _release(self, stream: int) -> _Rpc | None:
         rpc = self._rpcs.pop(stream, None)
@@ -364,6 +383,11 @@ class Assembler:
         if rpc is not None:
             metadata = metadata_of(rpc.response + rpc.trailers)
             events.append(Closed(self.connection, stream, status, error, metadata, cancelled_by, ns))
+
+    def _unframed(self, stream: int, ns: int, events: list[Event]) -> None:
+        """The engine broke gRPC: no caller can read on, whatever it says at the end."""
+        self._observer.forget(stream)
+        self._close(stream, INTERNAL, "the reply is not framed as gRPC", "", ns, events)
 
     def _drop(self, stream: int, reason: Reason, ns: int, events: list[Event]) -> None:
         if self._release(stream) is not None:
@@ -380,3 +404,7 @@ class Assembler:
 
     def _unobserved(self, stream: int, reason: Reason, ns: int) -> Unobserved:
         return Unobserved(self.connection, stream, reason.value, ns)
+
+
+def _narrow(settings: tuple[tuple[int, int], ...]) -> bool:
+    return any(name == WINDOW_ID and value < WINDOW_BYTES for name, value in settings)

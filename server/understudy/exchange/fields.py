@@ -12,6 +12,7 @@ FIELD_BYTES: Final = 200
 """What a field of metadata costs beyond its name and value (measured: 150 to 200): HPACK names one in a byte."""
 NO_STATUS: Final = -1
 HTTP_OK: Final = 200
+INTERNAL: Final = 13
 _UNKNOWN: Final = 2
 _STATUS_OF_HTTP: Final = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14}
 """gRPC's own table (doc/http-grpc-status-mapping.md); everything else is UNKNOWN."""
