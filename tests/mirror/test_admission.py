@@ -51,6 +51,14 @@ def test_each_limit_sheds_with_its_own_reason(state: dict[str, float], reason: R
     assert admit(FACTS, ON._replace(**state), settings) == Shed(reason)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("held", "all_of_them", "shed"), [(127, 127, False), (128, 128, True), (0, 255, False)]
+)
+def test_a_connection_leaves_as_many_places_free_as_it_has(held: int, all_of_them: int, shed: bool) -> None:
+    decision = admit(FACTS._replace(held=held), ON._replace(in_flight=all_of_them), OPTED)
+    assert (decision == Shed(Reason.INFLIGHT)) is shed
+
+
 def test_a_share_draws_about_that_many_and_the_same_ones_each_time() -> None:
     settings = dataclasses.replace(OPTED, share=0.25)
     facts = [FACTS._replace(id=f"r{n}") for n in range(2000)]

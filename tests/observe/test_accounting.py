@@ -1,18 +1,32 @@
 """Whatever happens in whatever order, every eligible request is accounted for at every step."""
 
 import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from unittest.mock import patch
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tritonclient.grpc import service_pb2 as oracle
 from understudy.codec import Reader
 from understudy.codec.calls import CALL_BYTES
-from understudy.codec.kserve import STREAM, KServeCodec
-from understudy.exchange import Assembler, Closed, Event, Message, Opened, Received, Side, Unobserved
+from understudy.codec.kserve import INFER, STREAM, KServeCodec
+from understudy.exchange import (
+    Assembler,
+    Closed,
+    Event,
+    HalfClosed,
+    Message,
+    Opened,
+    Received,
+    Side,
+    Unobserved,
+)
 from understudy.mirror import Engine, Engines, Ledger, Mirror
 from understudy.mirror import Settings as MirrorSettings
+from understudy.mirror.flight import Share
 from understudy.mirror.leg import Call, Unsent, output
 from understudy.observe.channel import Channel, _Connection
 from understudy.observe.observer import Observer
@@ -26,6 +40,8 @@ from tests.mirror.double import answer
 CODEC = KServeCodec()
 RAW = CODEC.encode(model="m", id="1", prompt="p", sampling=Sampling(), stream=True)
 GREEDY = CODEC.encode(model="m", id="1", prompt="p", sampling=Sampling(max_tokens=900), stream=True)
+UNARY = 5
+"""The number of a stream that is a ModelInfer call; the others are held."""
 AGENT = CODEC.encode(model="agent", id="1", prompt="p", sampling=Sampling(), stream=True)
 
 
@@ -40,8 +56,10 @@ class Play:
     def __init__(self) -> None:
         engines = Engines(Engine("b"), Engine("c"))
         limits = MirrorSettings(
-            methods=(STREAM,),
+            methods=(STREAM, INFER),
             in_flight=4,
+            deadline_min_s=1,
+            deadline_max_s=2,
             control_share=0.5,
             control_primary_share=0.5,
             share=0.9,
@@ -56,10 +74,15 @@ class Play:
         self.now_ns = 1
         self.observer = Observer(Settings(), (CODEC,), (), self.mirror, boot="x", clock=lambda: self.now_ns)
         self.channel = Channel(self.observer, lambda _: None)
-        self.connection = _Connection(Assembler(1, "up"), Leg.BASELINE)
+        self.share = Share()
+        self.connection = _Connection(Assembler(1, "up"), Leg.BASELINE, self.share)
+        self.channel._connections[1] = self.connection
+        self.asked = Counter[int]()
+        self.pairs: list[Pair] = []
         self.shadows: list[asyncio.Future[None]] = []
 
     def emit(self, pair: Pair) -> bool:
+        self.pairs.append(pair)
         return self.room
 
     async def shadow(self, call: Call) -> Output:
@@ -79,13 +102,22 @@ class Play:
 
         asks = {"ask": RAW, "greedy": GREEDY, "agent": AGENT, "garbage": b"\xff\xff"}
         if stream not in self.connection.rpcs and kind in asks:
-            say(Opened(1, stream, "up", STREAM, "a", (), self.now_ns))
+            method = INFER if stream == UNARY else STREAM
+            say(Opened(1, stream, "up", method, "a", (), self.now_ns))
+            self.asked[stream] = 0
         match kind:
             case "ask" | "greedy" | "agent" | "garbage":
-                say(Received(1, stream, Message(Side.CLIENT, asks[kind], self.now_ns, 0)))
+                say(Received(1, stream, Message(Side.CLIENT, asks[kind], self.now_ns, self.asked[stream])))
+                self.asked[stream] += 1
             case "chunk" | "final" | "noise":
                 raw = stream_message("t", kind == "final") if kind != "noise" else b"\xff\xff"
                 say(Received(1, stream, Message(Side.SERVER, raw, self.now_ns, 0)))
+            case "half":
+                say(HalfClosed(1, stream, self.now_ns))
+            case "look":
+                self.channel.quiet(2, 4)
+            case "choked":
+                self.connection.assembler.choked = True
             case "ok" | "error":
                 say(Closed(1, stream, 0 if kind == "ok" else 13, "", (), "", self.now_ns))
             case "client" | "server" | "connection":
@@ -119,11 +151,12 @@ KINDS = (
     "ask ask ask ask garbage chunk final final noise ok error client server connection elided oversize hpack"
 )
 KINDS += " off on on full free expire shadow shadow shadow shadow"
+KINDS += " half half look look look choked"
 KINDS += " ask greedy agent refuse serve serve fault pass pass settle switched strained later"
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from(KINDS.split()), st.sampled_from([1, 3])), max_size=50))
+@given(st.lists(st.tuples(st.sampled_from(KINDS.split()), st.sampled_from([1, 3, UNARY])), max_size=50))
 def test_the_ledger_balances_after_every_event(events: list[tuple[str, int]]) -> None:
     async def play() -> None:
         stage = Play()
@@ -132,11 +165,11 @@ def test_the_ledger_balances_after_every_event(events: list[tuple[str, int]]) ->
                 stage.event(kind, stream)
                 assert stage.observer.ledger.balanced
                 assert stage.observer.ledger.in_flight == len(stage.mirror.flights)
+                assert stage.share.flights == len(stage.mirror.flights)
                 assert stage.mirror.bytes == sum(each.bytes for each in stage.mirror.flights.values())
                 for _ in range(4):
                     await asyncio.sleep(0)
                     assert stage.observer.ledger.balanced
-            stage.channel._connections[1] = stage.connection
             stage.channel.closed()
             await stage.mirror.close()
         assert stage.observer.ledger.balanced and stage.observer.ledger.in_flight == 0
@@ -145,6 +178,104 @@ def test_the_ledger_balances_after_every_event(events: list[tuple[str, int]]) ->
         assert "internal" not in {**stage.observer.ledger.failed, **stage.observer.ledger.unobserved}
 
     asyncio.run(play())
+
+
+@pytest.fixture
+async def play() -> AsyncIterator[Play]:
+    play = Play()
+    play.mirror.settings = replace(play.mirror.settings, share=1, control_share=0, tokens_per_s=0)
+    with patch.object(Call, "run", lambda call: play.shadow(call)):
+        yield play
+        await play.mirror.close()
+    assert play.observer.ledger.balanced and play.share.flights == 0
+
+
+async def test_a_second_message_of_a_unary_call_ends_its_observation(play: Play) -> None:
+    ledger = play.observer.ledger
+    play.event("ask", UNARY)
+    play.event("ask", UNARY)
+    assert not play.channel.follows(1, UNARY)
+    assert (ledger.requests, dict(ledger.failed), ledger.in_flight) == (1, {"undecodable": 1}, 0)
+    assert dict(ledger.unobserved) == {"protocol": 1} and set(play.observer._open.values()) == {0}
+    say = play.channel._event
+    for more in range(2, 50):
+        say(play.connection, Received(1, UNARY, Message(Side.CLIENT, RAW, play.now_ns, more)))
+    assert ledger.requests == 1
+
+
+async def test_one_connection_leaves_as_many_flights_to_others_as_it_has(play: Play) -> None:
+    ledger = play.observer.ledger
+    other = _Connection(Assembler(2, "up"), Leg.BASELINE, Share())
+    for _ in range(4):
+        play.event("ask", 1)
+    assert (ledger.in_flight, dict(ledger.shed)) == (2, {"inflight": 2})
+    play.connection, mine = other, play.connection
+    play.event("ask", 1)
+    assert ledger.in_flight == 3, "another caller is let in"
+    play.event("client", 1)
+    play.connection = mine
+    play.event("client", 1)
+    assert dict(ledger.failed) == {"cancelled": 3}
+    play.event("ask", 1)
+    assert ledger.in_flight == 1, "what is over is not counted any more"
+
+
+async def test_calls_that_one_connection_tells_of_many_callers_are_no_ones_share(play: Play) -> None:
+    play.connection.share = None
+    for stream in (1, 3, 7, 9):
+        play.event("ask", stream)
+    assert play.observer.ledger.in_flight == 4
+
+
+async def silent(play: Play, stream: int, *before: str) -> None:
+    """Asked, and then nothing for longer than any shadow is given."""
+    for kind in ("ask", *before, "look", "look", "look", "look"):
+        play.event(kind, stream)
+    assert play.observer.ledger.in_flight == 1
+    play.event("look", stream)
+
+
+@pytest.mark.parametrize(("stream", "before"), [(1, ()), (UNARY, ("half",))])
+async def test_a_live_engine_that_says_nothing_for_longer_than_any_shadow_may_has_failed(
+    play: Play, stream: int, before: tuple[str, ...]
+) -> None:
+    await silent(play, stream, *before)
+    await asyncio.sleep(0)
+    play.event("shadow", stream)
+    for _ in range(4):
+        await asyncio.sleep(0)
+    (pair,) = play.pairs
+    assert (pair.baseline.cancelled_by, pair.baseline.status) == ("deadline", 4) and not pair.censored
+    play.event("final", stream)
+    assert play.observer.ledger.paired == 1
+
+
+@pytest.mark.parametrize(("stream", "before"), [(UNARY, ()), (1, ("chunk",)), (1, ("choked",))])
+async def test_a_silence_that_may_be_the_callers_doing_accuses_nobody_and_holds_nothing_up(
+    play: Play, stream: int, before: tuple[str, ...]
+) -> None:
+    """A request without its end, a reply that nobody may be reading, a window that lets no reply through."""
+    play.observer._ends.add("up")
+    await silent(play, stream, *before)
+    assert dict(play.observer.ledger.lost) == {"lease": 1} and not play.pairs
+
+
+@pytest.mark.parametrize(
+    ("stream", "before", "failed"),
+    [(1, (), False), (UNARY, ("half",), False), (UNARY, (), True), (1, ("choked",), True)],
+)
+async def test_a_caller_that_leaves_accuses_the_engine_only_when_a_word_was_due(
+    play: Play, stream: int, before: tuple[str, ...], failed: bool
+) -> None:
+    for kind in ("ask", *before, "later", "later", "client"):
+        play.event(kind, stream)
+    assert dict(play.observer.ledger.failed) == ({"cancelled": 1} if failed else {})
+
+
+async def test_a_held_stream_on_which_others_are_answered_is_not_hung(play: Play) -> None:
+    for kind in ("ask", "ask", "later", "final", "later", "client"):
+        play.event(kind, 1)
+    assert dict(play.observer.ledger.failed) == {"cancelled": 1}
 
 
 def test_what_a_lost_relays_connections_held_is_given_back() -> None:

@@ -28,6 +28,8 @@ class Facts(NamedTuple):
     """Names of the parameters and tensors it sets, lower case."""
     categories: Mapping[str, Category] = MappingProxyType({})
     """Needed where `shares` are set."""
+    held: int = 0
+    """Requests in flight that came by the same connection."""
 
 
 class State(NamedTuple):
@@ -170,7 +172,7 @@ def _limit(facts: Facts, state: State, settings: Settings) -> Reason | None:
         return Reason.SELF_TEST
     if state.now_ns < state.settle_until_ns:
         return Reason.SETTLING
-    if state.in_flight >= settings.in_flight:
+    if facts.held >= settings.in_flight - state.in_flight:  # some are always left to others
         return Reason.INFLIGHT
     if state.bytes + facts.size > settings.in_flight_bytes:
         return Reason.BYTES

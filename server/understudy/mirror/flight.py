@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from understudy.codec import Reader, Undecodable
@@ -19,6 +20,13 @@ TOKEN_BYTES = 4
 """Bytes of text to a token, as a rule: text on the wire does not say its tokens."""
 STOPPED = "stopped"
 """By whom a control call was cancelled that the primary had no room for: its pair goes without."""
+
+
+@dataclass(slots=True)
+class Share:
+    """What one connection has of all flights."""
+
+    flights: int = 0
 
 
 class Flight:
@@ -50,8 +58,15 @@ class Flight:
         self._tick = tick
         self._output: asyncio.Future[Output] = asyncio.get_running_loop().create_future()
         self._censored = False
+        self._share: Share | None = None
         self.calls: tuple[Call, ...] = ()
         self.task: asyncio.Task[None] | None = None
+
+    def count_in(self, share: Share) -> None:
+        """Count it until it is resolved."""
+        if not self.resolved:
+            self._share = share
+            share.flights += 1
 
     def hold(self, count: int) -> None:
         """Count bytes held for this request until it is resolved; what goes over the bound of all is shed."""
@@ -75,6 +90,10 @@ class Flight:
             self._censored = True
             for call in self.calls:
                 call.cancel("client")
+        elif output.cancelled_by == "deadline":  # an engine that is as silent fares no better
+            for call in self.calls:
+                if call.reader is None or not call.reader.size:
+                    call.cancel("deadline")
         self._output.set_result(output)
         for call in self.calls:
             call.limit((output.last_ns or 0) / 1e9)
@@ -89,6 +108,8 @@ class Flight:
 
     def _settle(self, outcome: Outcome, reason: Reason | None) -> None:
         self.resolved = True
+        if self._share is not None:
+            self._share.flights -= 1
         self._mirror.settle(self, outcome, reason)
 
     async def run(self) -> None:

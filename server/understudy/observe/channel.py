@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING
 
 from understudy.codec import Arity
 from understudy.codec.calls import CALL_BYTES
-from understudy.exchange import Assembler, Closed, Event, Opened, Received, Side, Unobserved
+from understudy.exchange import Assembler, Closed, Event, HalfClosed, Opened, Received, Side, Unobserved
+from understudy.mirror.flight import Share
 from understudy.observe.rpc import Rpc
 from understudy.pair import Leg, Outcome, Reason
 from understudy.wire.copy import CopyError, Kind, Reader, Record, busy, idle
 from understudy.wire.events import Event as WireEvent
+from understudy.wire.events import Reason as Problem
 
 if TYPE_CHECKING:
     from understudy.observe.observer import Observer
@@ -29,11 +31,13 @@ _UNREADABLE = (Outcome.FAILED, Reason.UNDECODABLE)
 class _Connection:
     """One client connection of the relay."""
 
-    __slots__ = ("assembler", "leg", "rpcs")
+    __slots__ = ("assembler", "leg", "rpcs", "share")
 
-    def __init__(self, assembler: Assembler, leg: Leg) -> None:
+    def __init__(self, assembler: Assembler, leg: Leg, share: Share | None = None) -> None:
         self.assembler = assembler
         self.leg = leg
+        self.share = share
+        """None where it stands for many callers."""
         self.rpcs: dict[int, Rpc] = {}
 
 
@@ -70,7 +74,7 @@ class Channel:
         if record.kind is Kind.OPEN:
             name, address = record.opened
             leg = Leg(name) if name in ("baseline", "candidate") else observer.primary
-            self.open(number, address, leg, observer.settings.connection_bytes)
+            self.open(number, address, leg, observer.settings.connection_bytes, Share())
             return
         connection = self._connections.get(number)
         if connection is None:
@@ -94,13 +98,16 @@ class Channel:
             del self._connections[number]
             observer.connections -= 1
 
-    def open(self, number: int, address: str, leg: Leg, max_bytes: int) -> None:
-        """A connection to the engine at `address` begins; `max_bytes` bounds what is held of it."""
+    def open(self, number: int, address: str, leg: Leg, max_bytes: int, share: Share | None = None) -> None:
+        """A connection to the engine at `address` begins; `max_bytes` bounds what is held of it.
+
+        Without a `share` all its calls are told apart, as if each had come by a connection of its own.
+        """
         observer = self._observer
         assembler = Assembler(
             number, address, observer.settings.message_bytes, max_bytes, budget=observer.budget
         )
-        self._connections[number] = _Connection(assembler, leg)
+        self._connections[number] = _Connection(assembler, leg, share)
         observer.connections += 1
 
     def take(self, number: int, observed: Iterable[WireEvent]) -> None:
@@ -128,6 +135,7 @@ class Channel:
                 rpc = observer.follow(event, connection.leg)
                 if rpc is not None:
                     rpcs[stream] = rpc
+                    rpc.share = connection.share or rpc.share
                     self._mark(connection, rpc)
             case Received(stream=stream, message=message):
                 rpc = rpcs.get(stream)
@@ -135,6 +143,10 @@ class Channel:
                     return
                 before = len(rpc)
                 if message.side is Side.CLIENT:
+                    if message.index and rpc.arity is Arity.UNARY:  # gRPC allows it one
+                        lost = connection.assembler.give_up(stream, message.ns, Problem.PROTOCOL)
+                        self._events(connection, lost)
+                        return
                     rpc.client(message)
                 else:
                     rpc.server(message)
@@ -144,9 +156,14 @@ class Channel:
                     self._weigh(connection, stream, len(rpc) - before, len(rpc), message.ns)
                 if stream in rpcs and (rpc.idle or not before):
                     self._mark(connection, rpc)
+            case HalfClosed(stream=stream, ns=ns):
+                rpc = rpcs.get(stream)
+                if rpc is not None:
+                    rpc.half_closed(ns)
             case Closed(stream=stream):
                 rpc = rpcs.pop(stream, None)
                 if rpc is not None:
+                    rpc.choked = connection.assembler.choked
                     rpc.closed(event)
             case Unobserved(stream=stream, reason=reason):
                 observer.ledger.unobserved[reason] += 1
@@ -173,8 +190,10 @@ class Channel:
         count = assembler.client_bytes(stream)
         self._send(mark(rpc.opened.connection, self._observer.now_ns(), stream, count))
 
-    def quiet(self, looks: int) -> None:
+    def quiet(self, looks: int, longest: int) -> None:
         """End replies of engines that never mark ends, when nothing of them came for more than `looks` looks.
+
+        No flight waits more than `longest` looks for the next word of its live reply.
 
         A look counts only while what is read is news: silence in what the relay held says nothing of now.
         """
@@ -184,7 +203,8 @@ class Channel:
         for connection in self._connections.values():
             for rpc in connection.rpcs.values():
                 if not rpc.idle:
-                    rpc.quiet(looks)
+                    rpc.choked = connection.assembler.choked
+                    rpc.quiet(looks, longest)
                     if rpc.idle:
                         self._mark(connection, rpc)
 

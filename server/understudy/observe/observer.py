@@ -116,7 +116,7 @@ class Observer:
         if skipped:
             self.ledger.skip(skipped.reason.value)
             return None
-        seen = Seen(f"{self.boot}-{self._number}", opened.method, ns, opened.authority, rpc.headers)
+        seen = Seen(f"{self.boot}-{self._number}", opened.method, ns, rpc.route, rpc.headers)
         request = rpc.codec.request(ask, seen)
         by_slice = bool(mirror.settings.shares)
         if by_slice:
@@ -131,6 +131,7 @@ class Observer:
             parameters=ask.parameters,
             marks=ask.marks,
             categories=request.categories,
+            held=rpc.share.flights,
         )
         open_calls = self._open[rpc.leg]
         state = mirror.state(now_ns, rpc.leg, open_calls)
@@ -144,7 +145,7 @@ class Observer:
                     request = self._categorized(request)
                 if admitted.sampled_by == "window":
                     request = _loaded(request, open_calls)
-                return mirror.begin(
+                flight = mirror.begin(
                     rpc.codec,
                     request,
                     ask.raw,
@@ -155,6 +156,8 @@ class Observer:
                     tick=now_ns // self._tick_ns,
                     ask=ask,
                 )
+                flight.count_in(rpc.share)
+                return flight
         return None
 
     def _categorized(self, request: Request) -> Request:
@@ -211,6 +214,16 @@ class Observer:
         """Longest live reply collected, bytes."""
         return self.mirror.settings.reply_bytes
 
+    @property
+    def patience_ns(self) -> int:
+        """The least time that a shadow is given; the live engine is given it too."""
+        return int(self.mirror.settings.deadline_min_s * 1e9)
+
+    @property
+    def longest_ns(self) -> int:
+        """The most time that a shadow is given."""
+        return int(self.mirror.settings.deadline_max_s * 1e9)
+
     def fingerprint(self, leg: Leg) -> str:
         """Fingerprint of the engine on that leg."""
         return self.mirror.fingerprints[leg]
@@ -224,7 +237,10 @@ class Observer:
         reads what a relay held for it has heard nothing late.
         """
         for channel in self.channels:
-            channel.quiet(math.ceil(self.settings.quiet_s / HOUSEKEEPING_S))
+            channel.quiet(
+                math.ceil(self.settings.quiet_s / HOUSEKEEPING_S),
+                math.ceil(self.mirror.settings.deadline_max_s / HOUSEKEEPING_S),
+            )
         self.mirror.expire(math.ceil(self.settings.lease_s / HOUSEKEEPING_S))
 
     def defect(self, kind: str) -> None:

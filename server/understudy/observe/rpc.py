@@ -7,10 +7,16 @@ from understudy.codec import Arity, Ask, Codec, Reader, Undecodable
 from understudy.codec.calls import Calls
 from understudy.exchange import Closed, Message, Opened
 from understudy.mirror import Flight
+from understudy.mirror.client import INTERNAL
+from understudy.mirror.flight import Share
 from understudy.mirror.leg import output
+from understudy.observe.blame import HUNG, LEFT, WHOLE, End, blame
 from understudy.pair import Leg, Outcome, Reason
 
-UNAVAILABLE = 14
+TRACE_BYTES = 64
+"""What is kept of a caller's traceparent; W3C's has 55."""
+ROUTE_BYTES = 256
+"""What is kept of its :authority; a host name has up to 253."""
 
 
 @dataclass(slots=True)
@@ -35,6 +41,16 @@ class Home(Protocol):
     @property
     def reply_bytes(self) -> int:
         """Longest live reply collected, bytes."""
+        ...
+
+    @property
+    def patience_ns(self) -> int:
+        """An engine that has said nothing for this long when its caller leaves has failed."""
+        ...
+
+    @property
+    def longest_ns(self) -> int:
+        """Nobody waits longer for a word of a mirrored reply."""
         ...
 
     def consider(self, rpc: "Rpc", ask: Ask, ns: int) -> Flight | None:
@@ -70,10 +86,23 @@ class Rpc:
         self.arity = arity
         self.opened = opened
         self.leg = leg
+        self.route = _cut(opened.authority, ROUTE_BYTES)
         self.headers = dict(opened.metadata)
+        if "traceparent" in self.headers:
+            self.headers["traceparent"] = _cut(self.headers["traceparent"], TRACE_BYTES)
+        self.choked = False
+        """The caller's flow control may be what holds replies back."""
+        self.share = Share()
+        """Its connection's, where that is one caller's."""
         self._home = home
         self._calls = Calls()
         self._lives: dict[int, Live] = {}
+        self._whole_ns = 0
+        """When the caller had said all that it would say; 0 before."""
+        self._heard_ns = 0
+        """The latest message of the engine, whatever it belongs to."""
+        self._silent = 0
+        """Looks in a row between which neither of these came."""
 
     def __len__(self) -> int:
         """Requests in flight."""
@@ -95,7 +124,8 @@ class Rpc:
         if ask.stop:
             key = self._calls.find(ask.id)
             if key is not None:
-                self._finish(self._lives[key], message.ns, cancelled_by="client")
+                live = self._lives[key]
+                self._finish(live, message.ns, HUNG if self._waited(live, message.ns) else LEFT)
             return
         live = self._open(ask.id, message.ns)
         live.flight = self._home.consider(self, ask, message.ns)
@@ -107,15 +137,17 @@ class Rpc:
         self._lives[self._calls.ask(wire_id)] = live
         return live
 
+    def half_closed(self, ns: int) -> None:
+        """The caller will say nothing more."""
+        self._whole_ns, self._silent = ns, 0
+
     def server(self, message: Message) -> None:
         """A message in reply."""
+        self._heard_ns, self._silent = message.ns, 0
         try:
             chunk = self.codec.chunk(self.opened.method, message.data)
-        except Undecodable:
-            self._home.stray("undecodable")
-            for live in self._lives.values():  # it could have been any one's
-                if live.flight is not None:
-                    live.flight.resolve(Outcome.FAILED, Reason.UNDECODABLE)
+        except Undecodable as error:
+            self._garbled(error, message.ns)
             return
         for rival in self._calls.rivals(chunk):
             flight = self._lives[rival].flight
@@ -143,29 +175,53 @@ class Rpc:
         if chunk.final or chunk.error:
             self._end(key, message.ns)
 
+    def _garbled(self, error: Undecodable, ns: int) -> None:
+        """A reply outside the protocol: the failure of the call it belongs to, if that can be told."""
+        self._home.stray("undecodable")
+        alone = len(self._lives) == 1
+        for live in self._lives.values():
+            if live.flight is not None and alone:
+                self._finish(live, ns, End(INTERNAL, f"reply outside the protocol: {error}"))
+            elif live.flight is not None:  # it could have been any one's
+                live.flight.resolve(Outcome.FAILED, Reason.UNDECODABLE)
+            live.flight = live.reader = None
+
     def closed(self, event: Closed) -> None:
         """The RPC ended, and with it every call still open on it."""
-        status, error, by = event.status, event.error, ""
-        if status < 0:
-            if event.cancelled_by == "server":
-                status, error = UNAVAILABLE, error or "the engine reset the stream"
-            else:  # the caller left, or the relay cut it off, or nobody knows: censored, no leg is blamed
-                status, error, by = 0, "", "client"
+        end = blame(event, self.opened, self.headers, answered=self._heard_ns > 0)
         for key in self._calls.open:
             self._calls.end(key)
-            self._end(key, event.ns, status=status, error=error, cancelled_by=by)
+            end_of_it = HUNG if end.left and self._waited(self._lives[key], event.ns) else end
+            self._end(key, event.ns, end_of_it)
 
-    def quiet(self, looks: int) -> None:
-        """One more look: end the replies of an engine that never marks ends, silent for more than `looks`."""
-        if self.arity is not Arity.MULTIPLEXED or self._home.marks_ends(self.opened.upstream):
-            return
-        for key in self._calls.open:
-            live = self._lives[key]
-            if live.heard_ns:
-                live.silent += 1
-                if live.silent > looks:
-                    self._calls.end(key)
-                    self._end(key, live.heard_ns)
+    def _waited(self, live: Live, ns: int) -> bool:
+        """Whether the caller that leaves now has waited long enough for a word that was due."""
+        since_ns = max(live.sent_ns, self._heard_ns, self._whole_ns)
+        return ns - since_ns >= self._home.patience_ns and self._due(live)
+
+    def _due(self, live: Live) -> bool:
+        """Whether a first word is due: the engine has the whole request, and nothing of the caller's delays it."""
+        whole = self.arity is Arity.MULTIPLEXED or self._whole_ns > 0
+        return whole and not live.heard_ns and not self.choked
+
+    def quiet(self, looks: int, longest: int) -> None:
+        """One more look: end the replies of an engine that never marks ends, silent for more than `looks`.
+
+        Whatever the engine, nobody waits more than `longest` looks for the next word of a mirrored reply.
+        """
+        self._silent += 1
+        marks = self.arity is not Arity.MULTIPLEXED or self._home.marks_ends(self.opened.upstream)
+        for key, live in [(key, live) for key, live in self._lives.items() if live.flight or not marks]:
+            live.silent += 1
+            if live.heard_ns and live.silent > looks and not marks:
+                self._calls.end(key)
+                self._end(key, live.heard_ns)
+            elif live.flight is not None and live.silent > longest:
+                if self._silent > longest and self._due(live):
+                    self._finish(live, live.sent_ns + self._home.longest_ns, HUNG)
+                else:
+                    live.flight.resolve(Outcome.LOST, Reason.LEASE)
+                live.flight = live.reader = None
 
     def abandon(self, outcome: Outcome, reason: Reason) -> None:
         """It can no longer be followed."""
@@ -176,14 +232,12 @@ class Rpc:
             if live.flight is not None:
                 live.flight.resolve(outcome, reason)
 
-    def _end(self, key: int, ns: int, *, status: int = 0, error: str = "", cancelled_by: str = "") -> None:
+    def _end(self, key: int, ns: int, end: End = WHOLE) -> None:
         live = self._lives.pop(key)
         self._home.busier(self.leg, -1)
-        self._finish(live, ns, status=status, error=error, cancelled_by=cancelled_by)
+        self._finish(live, ns, end)
 
-    def _finish(
-        self, live: Live, ns: int, *, status: int = 0, error: str = "", cancelled_by: str = ""
-    ) -> None:
+    def _finish(self, live: Live, ns: int, end: End = WHOLE) -> None:
         if live.flight is None or live.reader is None:
             return
         try:
@@ -194,12 +248,17 @@ class Rpc:
                 fingerprint=self._home.fingerprint(self.leg),
                 live=True,
                 last_ns=ns - live.sent_ns,
-                status=status,
-                error=error,
-                cancelled_by=cancelled_by,
+                status=end.status,
+                error=end.error,
+                cancelled_by=end.cancelled_by,
                 in_flight=live.in_flight,
             )
             live.flight.answered(reply)
         except Exception:  # nobody else will end this flight: its call is already off the books
             live.flight.resolve(Outcome.FAILED, Reason.INTERNAL)
             raise
+
+
+def _cut(value: str, size: int) -> str:
+    """The value's first `size` bytes; most have no more."""
+    return value if len(value) * 4 <= size else value.encode()[:size].decode(errors="ignore")
