@@ -10,10 +10,13 @@ ANSWER = re.compile(
     r"|<\|assistant\|>|<｜Assistant｜>|^(?:assistant|ai)\s*:",  # noqa: RUF001
     re.IGNORECASE | re.MULTILINE,
 )
+OPENING = 64 * 1024
+"""Characters at a prompt's beginning that are looked at: callers wait while a long one is searched and folded."""
 
 
 def opening(prompt: str) -> str:
-    """System text and first user turn; the whole prompt when no chat template is recognised."""
+    """System text and first user turn; the prompt's beginning when no chat template is recognised in it."""
+    prompt = prompt[:OPENING]
     if not ("<" in prompt or "[" in prompt or ":" in prompt):
         return prompt  # each of the templates has one of these
     found = ANSWER.search(prompt)

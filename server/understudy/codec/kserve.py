@@ -4,6 +4,7 @@ Dialects (reference: TensorRT-LLM backend): *ensemble* and *bls* share names (`t
 ...); *llmapi* prefixes its parameters with `sampling_param_`. They are told apart by the names themselves.
 """
 
+import itertools
 import math
 import struct
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from understudy.codec import Arity, Ask, Chunk, Manner, Reader, Seen, Settings, Undecodable
+from understudy.codec.bounds import FIELDS, bounded
 from understudy.codec.cluster import cluster_named, cluster_of
 from understudy.codec.messages import InferRequest, InferResponse, StreamResponse
 from understudy.codec.tensors import CONTENTS, FORMATS, decoded, pack, unpack
@@ -22,7 +24,9 @@ SERVICE = "/inference.GRPCInferenceService"
 INFER = f"{SERVICE}/ModelInfer"
 STREAM = f"{SERVICE}/ModelStreamInfer"
 HABITS = 1024
-"""Models whose streaming habit is remembered; a client may invent model names."""
+"""Models whose streaming habit is remembered, those last asked for; a client may invent model names."""
+MODEL_BYTES = 256
+"""No engine's model is a folder of a longer name."""
 
 _ARITIES = {INFER: Arity.UNARY, STREAM: Arity.MULTIPLEXED}
 _SHARED = "shared_memory_region"
@@ -46,6 +50,11 @@ _NAMES = {
     "max_tokens": ("max_tokens", "sampling_param_max_tokens", "request_output_len"),
     "stop": ("stop_words", "sampling_param_stop"),
 }
+# The tensors that we read, of a request and of a reply.
+_ECHO = ("exclude_input_in_output", "sampling_param_exclude_input_from_output")
+_STREAM = ("stream", "streaming")
+_ASKED = frozenset({"text_input", "stop", *_ECHO, *_STREAM, *itertools.chain(*_NAMES.values())})
+_TOLD = frozenset({"text_output", "finish_reason"})
 
 
 class KServeCodec:
@@ -64,8 +73,10 @@ class KServeCodec:
     def ask(self, raw: bytes) -> Ask:
         """Parse a ModelInferRequest. A tensor `stop` = true is how older clients cancel: not a request."""
         message = _parse(InferRequest, raw)
+        if len(message.model_name.encode()) > MODEL_BYTES:
+            raise Undecodable(f"a model name of more than {MODEL_BYTES} bytes")
         body = _Body(message)
-        names = [tensor.name for tensor in body.inputs]
+        names = body.names
         stop = False
         if "stop" in names:
             found = body.tensors.get("stop", ())
@@ -104,7 +115,7 @@ class KServeCodec:
             text=prompt,
             sampling=_sampling(tensors),
             received_ns=seen.received_ns,
-            streaming=_flag(tensors, "stream", "streaming"),
+            streaming=_flag(tensors, *_STREAM),
             route=seen.route,
             conversation=conversation,
             turn=int(turn) if turn.isascii() and turn.isdigit() else None,
@@ -129,7 +140,7 @@ class KServeCodec:
             )
         else:
             body = _parse(InferResponse, raw)
-        tensors = decoded(body.outputs, body.raw_output_contents)
+        tensors = decoded(body.outputs, body.raw_output_contents, _TOLD)
         text = tensors.get("text_output", ())
         if text and not isinstance(text[0], bytes):
             raise Undecodable("text_output is not BYTES")
@@ -138,11 +149,9 @@ class KServeCodec:
 
     def reader(self, request: Request, ask: Ask | None = None) -> Reader:
         """A reader that knows the model's habit and whether its reply may begin with the prompt."""
-        habit = self._habits.get(request.model)
-        if habit is None:
-            habit = Habit()
-            if len(self._habits) < HABITS:
-                self._habits[request.model] = habit
+        habit = self._habits[request.model] = self._habits.pop(request.model, Habit())
+        if len(self._habits) > HABITS:
+            del self._habits[next(iter(self._habits))]
         return TextReader(habit, self._settings.manner, self._echo(request, ask))
 
     def _echo(self, request: Request, ask: Ask | None) -> str:
@@ -152,10 +161,11 @@ class KServeCodec:
         """
         if not request.raw:
             return request.text
-        tensors = (ask.body if ask is not None else _Body(_parse(InferRequest, request.raw))).tensors
-        excluded = tensors.get("exclude_input_in_output")
-        if excluded is None and any(name.startswith("sampling_param_") for name in tensors):
-            excluded = tensors.get("sampling_param_exclude_input_from_output", (True,))
+        body = ask.body if ask is not None else _Body(_parse(InferRequest, request.raw))
+        ours, llmapi = _ECHO
+        excluded = body.tensors.get(ours)
+        if excluded is None and any(name.startswith("sampling_param_") for name in body.names):
+            excluded = body.tensors.get(llmapi, (True,))
         return "" if excluded and excluded[0] else request.text
 
     def shadowed(self, raw: bytes) -> bytes:
@@ -226,11 +236,12 @@ class KServeCodec:
 class _Body:
     """A parsed ModelInferRequest; its tensors are decoded once, when somebody first asks for them."""
 
-    __slots__ = ("_decoded", "inputs", "message")
+    __slots__ = ("_decoded", "inputs", "message", "names")
 
     def __init__(self, message: Any) -> None:
         self.message = message
         self.inputs = list(message.inputs)
+        self.names = [tensor.name for tensor in self.inputs]
         self._decoded: dict[str, Sequence[Any]] | None = None
 
     @property
@@ -241,9 +252,9 @@ class _Body:
 
     @property
     def tensors(self) -> dict[str, Sequence[Any]]:
-        """Input name -> its elements; raises Undecodable."""
+        """Name of an input that we read -> its elements; raises Undecodable."""
         if self._decoded is None:
-            self._decoded = decoded(self.inputs, self.message.raw_input_contents)
+            self._decoded = decoded(self.inputs, self.message.raw_input_contents, _ASKED)
         return self._decoded
 
     @property
@@ -254,6 +265,8 @@ class _Body:
 
 
 def _parse(kind: Any, raw: bytes) -> Any:
+    if len(raw) > 2 * FIELDS:
+        bounded(raw, kind)
     try:
         return kind.FromString(raw)
     except DecodeError as error:
