@@ -109,8 +109,8 @@ def test_whatever_can_be_unpacked_is_counted_in_full(raw: bytes) -> None:
         found += sum(len(values) // 2 for _, values in tensor.contents.ListFields())
     try:
         assert bounded(raw, InferRequest, FIELDS) + found <= FIELDS
-    except Undecodable:
-        assert any(group in raw for group in (b"\x0b", b"\x13", b"\x1b", b"\x23", b"\x2b", b"\x33", b"\x3b"))
+    except Undecodable as refused:
+        assert "wire type" in str(refused), "a group, which no engine's message has"
 
 
 def test_a_tensor_of_more_elements_than_any_prompt_has_is_not_taken_apart() -> None:
