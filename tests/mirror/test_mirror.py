@@ -9,7 +9,7 @@ import pytest
 from understudy.codec import Chunk, Seen
 from understudy.codec.kserve import INFER, STREAM, KServeCodec
 from understudy.mirror import Admitted, Engine, Engines, Flight, Ledger, Mirror, Settings
-from understudy.mirror.client import Kind
+from understudy.mirror.client import INTERNAL, Kind
 from understudy.mirror.leg import Call, Unsent, output
 from understudy.pair import Finish, Leg, Outcome, Output, Pair, Reason, Sampling
 
@@ -295,20 +295,25 @@ async def test_a_flight_nobody_resolves_is_lost_when_its_lease_ends(stage: Stage
     assert stage.mirror.ledger.lost == {Reason.LEASE: 1} and stage.mirror.ledger.balanced
 
 
-async def test_a_reply_outside_the_protocol_fails_the_request_and_nothing_else(stage: Stage) -> None:
-    class Broken(KServeCodec):
-        def chunk(self, method: str, raw: bytes) -> Chunk:
-            return super().chunk(method, b"\xff\xff\xff")
+async def test_a_reply_outside_the_protocol_is_that_legs_failure_and_makes_a_pair(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chunk = KServeCodec.chunk
 
-    raw = CODEC.encode(model="m", id="7", prompt="hi", sampling=Sampling(), stream=True)
-    request = CODEC.rebuild(raw, Seen(id="r", method=STREAM, received_ns=1))
-    admitted = Admitted(1.0, "rate", False)
-    flight = stage.mirror.begin(
-        Broken(), request, raw, {}, admitted, live=Leg.BASELINE, admitted_ns=1, tick=0
-    )
-    await stage.until(lambda: flight.resolved)
-    assert stage.mirror.ledger.failed == {"undecodable": 1}
-    assert not stage.pairs
+    def garbled(self: KServeCodec, method: str, raw: bytes) -> Chunk:
+        return chunk(self, method, raw.replace(b"BYTES", b"INT32"))
+
+    flight = stage.begin(Leg.BASELINE, control=True)
+    monkeypatch.setattr(KServeCodec, "chunk", garbled)
+    flight.answered(stage.live(flight))
+    pair = await stage.pair()
+    for leg in (pair.candidate, pair.control):
+        assert leg is not None and leg.failed and leg.finish is Finish.ERROR
+        assert leg.status == INTERNAL and leg.error.startswith("reply outside the protocol: ")
+    assert stage.mirror.ledger.failed == {} and stage.mirror.ledger.leg_errors == {
+        "candidate": 1,
+        "control": 1,
+    }
 
 
 async def test_the_token_budget_is_charged_what_is_asked_and_given_back_what_did_not_come(

@@ -187,8 +187,16 @@ def test_after_a_goodbye_what_was_begun_is_finished_and_nothing_is_begun() -> No
     begun, late = peers.call(), peers.call()
     peers.session.receive(framed(wire.GOAWAY, 0, 0, (1).to_bytes(4, "big") + bytes(4)))
     assert not peers.session.room and late.status is not None and late.status.code == UNAVAILABLE
+    assert late.status.unsent
     peers.answer(1, b"answer")
     assert read(begun) == [b"answer"] and begun.status == Status(0)
+
+
+def test_a_goodbye_that_disowns_a_reply_already_begun_is_the_engines_failure() -> None:
+    session, stream, _ = hostile()
+    session.receive(OK + framed(wire.DATA, 0, 1, grpc_frame(b"half")) + framed(wire.GOAWAY, 0, 0, bytes(8)))
+    assert read(stream) == [b"half"]
+    assert stream.status is not None and stream.status.code == UNAVAILABLE and not stream.status.unsent
 
 
 def hostile() -> tuple[Session, Stream, bytearray]:

@@ -75,7 +75,11 @@ async def test_engines_that_answer_are_asked_once_and_compared(engines: tuple[Od
 
 @pytest.mark.parametrize(
     ("odd", "why"),
-    [("model", "unexpected inference input"), ("tensor", "holds no text tensor"), ("bytes", "is not kserve")],
+    [
+        ("model", "unexpected inference input"),
+        ("tensor", "holds no text tensor"),
+        ("bytes", "outside the protocol"),
+    ],
 )
 async def test_an_answer_of_no_use_holds_the_mirror_and_the_log_says_why(
     engines: tuple[Odd, Odd], odd: str, why: str, caplog: pytest.LogCaptureFixture

@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from understudy.codec import Codec, Reader
+from understudy.codec import Codec, Reader, Undecodable
 from understudy.mirror.breaker import Breaker
 from understudy.mirror.client import (
     DEADLINE_EXCEEDED,
+    INTERNAL,
     RESOURCE_EXHAUSTED,
     UNAVAILABLE,
     Client,
@@ -193,8 +194,7 @@ class Call:
     async def run(self) -> Output:
         """Send the request and drain the reply at full speed.
 
-        Raises Undecodable for a reply outside the protocol, Unsent for a request the engine did not look at,
-        and CancelledError when the mirror is switched off.
+        Raises Unsent for a request the engine did not look at, and CancelledError when the mirror is switched off.
         """
         shadow = self.shadow
         reader = self.codec.reader(self.request) if self.reader is None else self.reader
@@ -237,7 +237,12 @@ class Call:
                 shadow.breaker.answered()
                 if last_ns is not None:
                     continue
-                chunk, before = self.codec.chunk(self.request.method, data), reader.size
+                try:
+                    chunk, before = self.codec.chunk(self.request.method, data), reader.size
+                except (
+                    Undecodable
+                ) as error:  # a candidate that garbles some of its replies must not lose them
+                    return INTERNAL, f"reply outside the protocol: {error}", None
                 reader.feed(chunk, now_ns)
                 self.held(reader.size - before)
                 if reader.size > settings.reply_bytes:

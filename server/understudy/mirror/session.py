@@ -398,7 +398,7 @@ class Session:
         code = int.from_bytes(payload[4:8], "big")
         self.closing = f"the engine said goodbye ({code})"
         for stream in [stream for number, stream in self.streams.items() if number > last]:
-            self._end(stream, Status(UNAVAILABLE, self.closing, unsent=True))
+            self._end(stream, Status(UNAVAILABLE, self.closing, unsent=not stream.responded))
 
     def _end(self, stream: Stream, status: Status, reset: int | None = None) -> None:
         """Take a stream off the connection; the peer is told where it does not know it already."""

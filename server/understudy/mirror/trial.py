@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from understudy.codec import Codec, Seen, Undecodable
+from understudy.codec import Codec, Seen
 from understudy.mirror.client import DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNAVAILABLE
 from understudy.mirror.leg import Call, Shadow, Unsent, metadata_for
 from understudy.mirror.settings import Settings
@@ -79,8 +79,6 @@ async def _ask(shadow: Shadow, codec: Codec, method: str, raw: bytes, settings: 
     metadata = metadata_for(shadow.leg, request, {}, settings)
     try:
         return shape(await Call(shadow, codec, request, raw, metadata, settings, lambda count: None).run())
-    except Undecodable as error:
-        return Finding(f"its reply to our question is not {codec.name}: {error}")
     except Unsent:
         return Finding(reached=False)
 
