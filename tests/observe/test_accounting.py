@@ -40,6 +40,8 @@ from tests.mirror.double import answer
 CODEC = KServeCodec()
 RAW = CODEC.encode(model="m", id="1", prompt="p", sampling=Sampling(), stream=True)
 GREEDY = CODEC.encode(model="m", id="1", prompt="p", sampling=Sampling(max_tokens=900), stream=True)
+STOP = oracle.ModelInferRequest(id="1", raw_input_contents=[b"\1"])
+STOP.inputs.add(name="stop", datatype="BOOL", shape=[1])
 UNARY = 5
 """The number of a stream that is a ModelInfer call; the others are held."""
 AGENT = CODEC.encode(model="agent", id="1", prompt="p", sampling=Sampling(), stream=True)
@@ -101,12 +103,13 @@ class Play:
             self.channel._event(self.connection, event)
 
         asks = {"ask": RAW, "greedy": GREEDY, "agent": AGENT, "garbage": b"\xff\xff"}
+        asks["stop"] = STOP.SerializeToString()
         if stream not in self.connection.rpcs and kind in asks:
             method = INFER if stream == UNARY else STREAM
             say(Opened(1, stream, "up", method, "a", (), self.now_ns))
             self.asked[stream] = 0
         match kind:
-            case "ask" | "greedy" | "agent" | "garbage":
+            case "ask" | "greedy" | "agent" | "garbage" | "stop":
                 say(Received(1, stream, Message(Side.CLIENT, asks[kind], self.now_ns, self.asked[stream])))
                 self.asked[stream] += 1
             case "chunk" | "final" | "noise":
@@ -151,7 +154,7 @@ KINDS = (
     "ask ask ask ask garbage chunk final final noise ok error client server connection elided oversize hpack"
 )
 KINDS += " off on on full free expire shadow shadow shadow shadow"
-KINDS += " half half look look look choked"
+KINDS += " stop half half look look look choked"
 KINDS += " ask greedy agent refuse serve serve fault pass pass settle switched strained later"
 
 
@@ -261,15 +264,26 @@ async def test_a_silence_that_may_be_the_callers_doing_accuses_nobody_and_holds_
 
 
 @pytest.mark.parametrize(
-    ("stream", "before", "failed"),
-    [(1, (), False), (UNARY, ("half",), False), (UNARY, (), True), (1, ("choked",), True)],
+    ("stream", "kinds", "cancelled"),
+    [
+        (1, "later later client", False),
+        (1, "later later stop", False),
+        (1, "later client", True),
+        (1, "later stop", True),
+        (1, "choked later later client", True),
+        (1, "choked later later stop", True),
+        (1, "later later connection", True),
+        (UNARY, "half later later client", False),
+        (UNARY, "later later client", True),
+        (UNARY, "later later half client", True),
+    ],
 )
 async def test_a_caller_that_leaves_accuses_the_engine_only_when_a_word_was_due(
-    play: Play, stream: int, before: tuple[str, ...], failed: bool
+    play: Play, stream: int, kinds: str, cancelled: bool
 ) -> None:
-    for kind in ("ask", *before, "later", "later", "client"):
+    for kind in ("ask", *kinds.split()):
         play.event(kind, stream)
-    assert dict(play.observer.ledger.failed) == ({"cancelled": 1} if failed else {})
+    assert dict(play.observer.ledger.failed) == ({"cancelled": 1} if cancelled else {})
 
 
 async def test_a_held_stream_on_which_others_are_answered_is_not_hung(play: Play) -> None:

@@ -151,7 +151,7 @@ async def test_a_caller_that_is_given_less_time_than_a_shadow_and_leaves_accuses
 
 
 async def test_a_shadow_that_was_as_silent_as_the_live_engine_has_failed_as_well(stage: Stage) -> None:
-    stage.mirror = dataclasses.replace(stage.mirror, deadline_min_s=0.3)
+    stage.mirror = dataclasses.replace(stage.mirror, deadline_min_s=0.3, deadline_factor=100)
     stage.candidate.hang.clear()
     stage.baseline.hang.clear()
     await stage.start("candidate")
@@ -198,22 +198,23 @@ def closed(status: int, by: str = "", *, ms: int = 1, error: str = "") -> Closed
         (closed(1, ms=50), "50m", LEFT),
         (closed(-1, "server", ms=50), "50m", LEFT),
         (closed(4, ms=10), "50m", End(4)),
-        (closed(4, ms=50), "", End(4)),
-        (closed(4, ms=50), "soon", End(4)),
+        (closed(4, ms=50), None, End(4)),
+        (closed(4), "soon", LEFT),
         (closed(-1, "server", ms=10), "50m", End(14, "the engine reset the stream")),
         (closed(-1, "server", ms=50, error="broke off"), "50m", End(14, "broke off")),
         (closed(13, ms=50), "50m", End(13)),
     ],
 )
 def test_what_an_engine_says_once_the_callers_deadline_is_past_is_the_callers_doing(
-    event: Closed, timeout: str, end: End
+    event: Closed, timeout: str | None, end: End
 ) -> None:
-    assert blame(event, OPENED, {"grpc-timeout": timeout}, answered=False) == end
+    told = () if timeout is None else (("grpc-timeout", timeout), ("grpc-timeout", "9H"))
+    assert blame(event, OPENED._replace(metadata=told), answered=False) == end
 
 
 @pytest.mark.parametrize("status", [7, 16])
 def test_credentials_that_a_shadow_never_has_accuse_no_engine(status: int) -> None:
-    assert blame(closed(status), OPENED, {}, answered=False) == NOBODYS
+    assert blame(closed(status), OPENED, answered=False) == NOBODYS
 
 
 @pytest.mark.parametrize(
@@ -221,6 +222,8 @@ def test_credentials_that_a_shadow_never_has_accuse_no_engine(status: int) -> No
     [
         (closed(8), 9000, False, NOBODYS),
         (closed(-1, "server"), 9000, False, NOBODYS),
+        (closed(13, error="HTTP status 431"), 9000, False, NOBODYS),
+        (closed(13, error="HTTP status 431"), 4000, False, End(13, "HTTP status 431")),
         (closed(8), 9000, True, End(8)),
         (closed(8), 4000, False, End(8)),
         (closed(14), 9000, False, End(14)),
@@ -230,7 +233,7 @@ def test_metadata_that_engines_may_refuse_accuses_none_that_does(
     event: Closed, size: int, answered: bool, end: End
 ) -> None:
     opened = OPENED._replace(metadata=(("x-large", "m" * size),))
-    assert blame(event, opened, {}, answered=answered) == end
+    assert blame(event, opened, answered=answered) == end
 
 
 @pytest.mark.parametrize(
@@ -238,7 +241,7 @@ def test_metadata_that_engines_may_refuse_accuses_none_that_does(
     [("client", LEFT), ("connection", NOBODYS), ("server", End(14, "the engine reset the stream"))],
 )
 def test_only_a_caller_that_leaves_by_itself_can_have_waited_in_vain(by: str, end: End) -> None:
-    assert blame(closed(-1, by), OPENED, {}, answered=False) == end
+    assert blame(closed(-1, by), OPENED, answered=False) == end
     assert LEFT.left and not NOBODYS.left and HUNG.cancelled_by == "deadline"
 
 

@@ -1,7 +1,6 @@
 """Whose doing the end of an RPC was: what a caller can bring about by itself is no engine's failure."""
 
 import re
-from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from understudy.exchange import Closed, Opened
@@ -44,7 +43,7 @@ LEFT: Final = NOBODYS._replace(left=True)
 HUNG: Final = End(DEADLINE_EXCEEDED, "the engine said nothing for as long as a caller can wait", "deadline")
 
 
-def blame(event: Closed, opened: Opened, headers: Mapping[str, str], *, answered: bool) -> End:
+def blame(event: Closed, opened: Opened, *, answered: bool) -> End:
     """The end of the calls that were open on an RPC; `answered` when the engine had sent any message.
 
     A shadow call carries neither the caller's deadline nor its credentials nor its other metadata: what an engine says
@@ -53,21 +52,25 @@ def blame(event: Closed, opened: Opened, headers: Mapping[str, str], *, answered
     refused = not answered and _weight(opened) > METADATA_BYTES
     reset = event.status == NO_STATUS and event.cancelled_by == "server"
     if event.status in _OVERDUE or (reset and not event.error):
-        if _late(event.ns - opened.ns, headers):
+        if _late(event.ns - opened.ns, opened):
             return LEFT
     if reset:
         return NOBODYS if refused else End(UNAVAILABLE, event.error or "the engine reset the stream")
     if event.status == NO_STATUS:  # the caller left, or the relay cut it off, or nobody knows
         return LEFT if event.cancelled_by == "client" else NOBODYS
-    if event.status in _UNKNOWN_CALLER or (event.status == RESOURCE_EXHAUSTED and refused):
+    too_large = event.status == RESOURCE_EXHAUSTED or event.error.startswith("HTTP status 4")
+    if event.status in _UNKNOWN_CALLER or (refused and too_large):
         return NOBODYS
     return End(event.status, event.error)
 
 
-def _late(elapsed_ns: int, headers: Mapping[str, str]) -> bool:
-    """Whether the caller's deadline is past, or nearly: an engine may begin to count before us."""
-    told = _TIMEOUT.fullmatch(headers.get("grpc-timeout", ""))
-    return told is not None and elapsed_ns * 10 >= int(told[1]) * _UNIT_NS[told[2]] * 9
+def _late(elapsed_ns: int, opened: Opened) -> bool:
+    """Whether a deadline of the caller's is past, or nearly: an engine may begin to count before us.
+
+    One that we cannot read may be any.
+    """
+    told = [_TIMEOUT.fullmatch(value) for name, value in opened.metadata if name == "grpc-timeout"]
+    return any(one is None or elapsed_ns * 10 >= int(one[1]) * _UNIT_NS[one[2]] * 9 for one in told)
 
 
 def _weight(opened: Opened) -> int:

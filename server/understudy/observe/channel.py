@@ -147,6 +147,7 @@ class Channel:
                         lost = connection.assembler.give_up(stream, message.ns, Problem.PROTOCOL)
                         self._events(connection, lost)
                         return
+                    rpc.choked = connection.assembler.choked
                     rpc.client(message)
                 else:
                     rpc.server(message)

@@ -178,17 +178,17 @@ class Rpc:
     def _garbled(self, error: Undecodable, ns: int) -> None:
         """A reply outside the protocol: the failure of the call it belongs to, if that can be told."""
         self._home.stray("undecodable")
-        alone = len(self._lives) == 1
+        alone = len(self._lives) == 1 and error.reason is Reason.UNDECODABLE
         for live in self._lives.values():
             if live.flight is not None and alone:
                 self._finish(live, ns, End(INTERNAL, f"reply outside the protocol: {error}"))
             elif live.flight is not None:  # it could have been any one's
-                live.flight.resolve(Outcome.FAILED, Reason.UNDECODABLE)
+                live.flight.resolve(Outcome.FAILED, error.reason)
             live.flight = live.reader = None
 
     def closed(self, event: Closed) -> None:
         """The RPC ended, and with it every call still open on it."""
-        end = blame(event, self.opened, self.headers, answered=self._heard_ns > 0)
+        end = blame(event, self.opened, answered=self._heard_ns > 0)
         for key in self._calls.open:
             self._calls.end(key)
             end_of_it = HUNG if end.left and self._waited(self._lives[key], event.ns) else end
