@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from understudy.codec import Reader, Undecodable
+from understudy.codec import Reader
 from understudy.mirror.admission import Admitted
 from understudy.mirror.leg import Call, Unsent
 from understudy.pair import Lane, Leg, Outcome, Output, Pair, Reason, Request
@@ -119,13 +119,11 @@ class Flight:
             if not self.resolved:  # else the live reply may never come
                 outputs[self.live] = await self._output
                 self._hand_over(outputs)
-        except* Undecodable as refused:
-            self._fail(refused.exceptions[0])
         except* Unsent:
             self._settle_if_open(Outcome.SHED, Reason.BREAKER)
         except* Exception as defect:
             log.exception("mirroring %s failed", self.request.id, exc_info=defect.exceptions[0])
-            self._fail(defect.exceptions[0])
+            self._settle_if_open(Outcome.FAILED, Reason.INTERNAL)
 
     async def _replies(self) -> dict[Leg, Output]:
         """What the shadows say."""
@@ -136,10 +134,6 @@ class Flight:
                 tasks = [group.create_task(_replied(call)) for call in self.calls]
             replies = [task.result() for task in tasks]
         return {reply.leg: reply for reply in replies if reply is not None}
-
-    def _fail(self, error: BaseException) -> None:
-        reason = error.reason if isinstance(error, Undecodable) else Reason.INTERNAL
-        self._settle_if_open(Outcome.FAILED, reason)
 
     def _settle_if_open(self, outcome: Outcome, reason: Reason) -> None:
         if not self.resolved:
