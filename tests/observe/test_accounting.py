@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tritonclient.grpc import service_pb2 as oracle
-from understudy.codec import Reader
+from understudy.codec import Reader, Seen
 from understudy.codec.calls import CALL_BYTES
 from understudy.codec.kserve import INFER, STREAM, KServeCodec
 from understudy.exchange import (
@@ -352,8 +352,10 @@ def test_requests_in_flight_count_towards_what_a_connection_may_hold() -> None:
 
 
 async def test_a_reply_that_grows_over_the_bound_of_all_is_shed() -> None:
-    play = Play()
-    play.mirror.settings = replace(play.mirror.settings, in_flight_bytes=len(RAW) + 3, share=1.0)
+    play, piece = Play(), CODEC.reader(CODEC.rebuild(RAW, Seen("r", STREAM, 1)))
+    piece.feed(CODEC.chunk(STREAM, stream_message("t", False)), 1)
+    room = len(RAW) + 3 * piece.size
+    play.mirror.settings = replace(play.mirror.settings, in_flight_bytes=room, share=1.0)
     with patch.object(Call, "run", lambda call: play.shadow(call)):
         for kind in ("ask", "chunk", "chunk", "chunk"):
             play.event(kind, 1)

@@ -101,7 +101,7 @@ class Channel:
     def open(self, number: int, address: str, leg: Leg, max_bytes: int, share: Share | None = None) -> None:
         """A connection to the engine at `address` begins; `max_bytes` bounds what is held of it.
 
-        Without a `share` all its calls are told apart, as if each had come by a connection of its own.
+        Without a `share` it stands for many callers, and is not held to what one may have in flight.
         """
         observer = self._observer
         assembler = Assembler(
@@ -135,7 +135,7 @@ class Channel:
                 rpc = observer.follow(event, connection.leg)
                 if rpc is not None:
                     rpcs[stream] = rpc
-                    rpc.share = connection.share or rpc.share
+                    rpc.share = connection.share
                     self._mark(connection, rpc)
             case Received(stream=stream, message=message):
                 rpc = rpcs.get(stream)

@@ -131,7 +131,7 @@ class Observer:
             parameters=ask.parameters,
             marks=ask.marks,
             categories=request.categories,
-            held=rpc.share.flights,
+            held=rpc.share.flights if rpc.share is not None else 0,
         )
         open_calls = self._open[rpc.leg]
         state = mirror.state(now_ns, rpc.leg, open_calls)
@@ -156,7 +156,8 @@ class Observer:
                     tick=now_ns // self._tick_ns,
                     ask=ask,
                 )
-                flight.count_in(rpc.share)
+                if rpc.share is not None:
+                    flight.count_in(rpc.share)
                 return flight
         return None
 

@@ -92,7 +92,7 @@ class Rpc:
             self.headers["traceparent"] = _cut(self.headers["traceparent"], TRACE_BYTES)
         self.choked = False
         """The caller's flow control may be what holds replies back."""
-        self.share = Share()
+        self.share: Share | None = None
         """Its connection's, where that is one caller's."""
         self._home = home
         self._calls = Calls()
