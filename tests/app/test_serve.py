@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 import tomllib
 from itertools import count
 from typing import Any
@@ -74,8 +73,8 @@ async def test_under_other_tolerances_evidence_begins_anew_and_what_was_said_is_
     baseline, candidate = Engine("baseline", good), Engine("candidate", broken)
     async with deployed(baseline, candidate) as (deployment, port):
         await drive_until_latched(deployment, port)
-        await deployment.until(lambda s: "firing" in breaches(s))
-        last = int(time.time())  # votes of ticks that are open would be counted again
+        status = await deployment.until(lambda s: "firing" in breaches(s))
+        last = status["now_ns"] // 10**9  # votes of ticks that are open would be counted again
         await deployment.until(lambda s: s["tick"] > last)
         deployment.kill()
         with (deployment.state_dir.parent / "tolerances.toml").open("a") as file:
