@@ -3,6 +3,7 @@
 import itertools
 import math
 import struct
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,8 @@ from understudy.codec import Chunk, Manner, Seen, Settings, Undecodable
 from understudy.codec.calls import Calls
 from understudy.codec.cluster import cluster_named, cluster_of
 from understudy.codec.kserve import INFER, STREAM, KServeCodec, pack, unpack
-from understudy.codec.text import Habit, TextReader
+from understudy.codec.text import STAMP_BYTES, Habit, TextReader
+from understudy.mirror.settings import Settings as Mirroring
 from understudy.pair import Finish, Reason, Sampling, Stratum
 
 SEEN = Seen(id="r1", method=STREAM, received_ns=5, route="llm.example")
@@ -268,7 +270,7 @@ def test_a_cumulative_reply_costs_linear_memory() -> None:
     reader = TextReader(Habit())
     for length in range(1, 2000):
         reader.feed(Chunk(id="", text=b"x" * length), length)
-    assert reader.size == 1999 and reader.finished().text == "x" * 1999
+    assert reader.size == 1999 + 1999 * STAMP_BYTES and reader.finished().text == "x" * 1999
 
 
 def test_bytes_that_are_not_utf8_are_flagged_and_shown_replaced() -> None:
@@ -349,13 +351,30 @@ def test_a_conversation_is_one_cluster_that_does_not_tell_its_id(key: str) -> No
     assert not any("example" in cluster for cluster in clusters)
 
 
-def test_pieces_without_text_count_for_what_they_cost() -> None:
+@pytest.mark.parametrize("manner", [Manner.AUTO, Manner.CUMULATIVE, Manner.DELTA])
+@pytest.mark.parametrize("piece", [b"#", b"", b"the same", b"a longer piece of text, as of a word or two #"])
+def test_what_a_reader_counts_is_what_it_holds(manner: Manner, piece: bytes) -> None:
+    tracemalloc.start()
+    try:
+        reader = TextReader(Habit(), manner)
+        for at in range(10_000):
+            reader.feed(Chunk("1", piece.replace(b"#", b"%04d" % at)), 10**9 + at)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert 0.75 * reader.size < held < 1.25 * reader.size
+    assert len(reader.finished().chunks_ns) == 10_000
+
+
+def test_a_message_without_anything_counts_too() -> None:
     reader = TextReader(Habit())
     for at in range(1000):
-        reader.feed(Chunk("1", b""), at)
-    assert reader.size >= 32_000
-    assert (reader.finished().text, len(reader.finished().chunks_ns)) == ("", 1000)
-    again = TextReader(Habit(), Manner.CUMULATIVE)
-    for at in range(1000):
-        again.feed(Chunk("1", b"the same"), at)
-    assert again.size >= 32_000 and again.finished().text == "the same"
+        reader.feed(Chunk("1", None), at)
+    assert reader.size == 1000 * STAMP_BYTES and reader.finished().chunks_ns == ()
+
+
+def test_a_streamed_reply_of_a_hundred_thousand_tokens_is_within_the_default_bound() -> None:
+    reader = TextReader(Habit())
+    for at in range(100_000):
+        reader.feed(Chunk("1", b"%05d" % at), at)
+    assert reader.size < Mirroring().reply_bytes and len(reader.finished().text) == 500_000

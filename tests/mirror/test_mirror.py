@@ -337,6 +337,21 @@ async def test_the_token_budget_is_charged_what_is_asked_and_given_back_what_did
     assert 900 < mirror.state(10**9).tokens <= 1000
 
 
+async def test_without_a_pair_the_budget_is_charged_the_text_that_came_and_not_what_it_costs_to_hold(
+    stage: Stage,
+) -> None:
+    stage.build(replace(SETTINGS, tokens_per_s=1000.0))
+    mirror = stage.mirror
+    assert mirror.state(10**9).tokens == 1000
+    stage.candidate.hang.clear()
+    flight = stage.begin(Leg.BASELINE)
+    reader = flight.calls[0].reader
+    assert reader is not None
+    await stage.until(lambda: reader.text_bytes == len("candi"))
+    flight.resolve(Outcome.SHED, Reason.MIRROR_OFF)
+    assert reader.size > len("candi") and mirror.state(10**9).tokens == 1000 - 1
+
+
 async def test_a_control_on_the_primary_is_few_at_a_time_and_ends_at_once_when_primaries_are_switched(
     stage: Stage,
 ) -> None:

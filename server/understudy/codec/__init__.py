@@ -107,7 +107,12 @@ class Reader(Protocol):
 
     @property
     def size(self) -> int:
-        """Bytes held."""
+        """Bytes held, with what each message costs beside its text."""
+        ...
+
+    @property
+    def text_bytes(self) -> int:
+        """Bytes of text held."""
         ...
 
     @property

@@ -12,7 +12,7 @@ before."""
 
 
 STAMP_BYTES = 40
-"""What a piece costs that brings no text: when it came is kept, and nothing else of it counts."""
+"""What a message costs beside its text: when it came is kept."""
 
 
 @dataclass(slots=True)
@@ -34,19 +34,24 @@ class TextReader:
         self._habit = habit
         self._manner = manner
         self._echo = echo
-        self._pieces: list[bytes] = []
+        self._before = bytearray()
+        """The pieces before the latest, joined; none once they are cumulative."""
+        self._latest = b""
         self._grown = 0
-        self._size = 0
-        self._stamps = 0
-        """Bytes of pieces without text of their own."""
+        self._fed = 0
         self._error = ""
         self._finish = Finish.UNKNOWN
         self._chunks: list[int] = []
 
     @property
     def size(self) -> int:
-        """Bytes held: of text, and for pieces that add none to it."""
-        return self._size + self._stamps
+        """Bytes held: of text, and for each message."""
+        return len(self._before) + len(self._latest) + self._fed * STAMP_BYTES
+
+    @property
+    def text_bytes(self) -> int:
+        """Bytes of text held."""
+        return len(self._before) + len(self._latest)
 
     @property
     def error(self) -> str:
@@ -55,19 +60,18 @@ class TextReader:
 
     def feed(self, chunk: Chunk, ns: int) -> None:
         """Take one message, `ns` nanoseconds after the request was sent."""
+        self._fed += 1
         self._error = self._error or chunk.error
         if chunk.finish is not Finish.UNKNOWN:
             self._finish = chunk.finish
         if chunk.text is not None or chunk.error:
             self._chunks.append(ns)
-            if not chunk.text:
-                self._stamps += STAMP_BYTES
         if chunk.text:
             self._piece(chunk.text)
 
     def _piece(self, piece: bytes) -> None:
-        if self._manner is Manner.AUTO and self._pieces:
-            before = self._pieces[-1]
+        before = self._latest
+        if self._manner is Manner.AUTO and before:
             if not piece.startswith(before) and not piece.startswith(before.removesuffix(REPLACEMENT)):
                 self._manner = self._habit.manner = Manner.DELTA
             elif len(piece) > len(before):
@@ -75,19 +79,18 @@ class TextReader:
                 if self._grown == SURE:
                     self._manner = self._habit.manner = Manner.CUMULATIVE
         if self._manner is Manner.CUMULATIVE:
-            if self._pieces and len(piece) <= len(self._pieces[-1]):
-                self._stamps += STAMP_BYTES
-            self._pieces, self._size = [], 0  # only the latest matters: memory stays linear
-        self._pieces.append(piece)
-        self._size += len(piece)
+            self._before.clear()  # only the latest matters: memory stays linear
+        else:
+            self._before += before
+        self._latest = piece
 
     def _joined(self) -> bytes:
         manner = self._manner
-        if manner is Manner.AUTO and len(self._pieces) > 1:
+        if manner is Manner.AUTO and self._before:
             manner = self._habit.manner
             if manner is Manner.AUTO:
                 manner = Manner.CUMULATIVE if self._grown else Manner.DELTA
-        return b"".join(self._pieces[-1:] if manner is Manner.CUMULATIVE else self._pieces)
+        return self._latest if manner is Manner.CUMULATIVE else b"".join((self._before, self._latest))
 
     def finished(self) -> Reply:
         """The reply so far, whole; the echoed prompt is taken off."""

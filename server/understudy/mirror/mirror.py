@@ -199,8 +199,8 @@ class Mirror:
         """Take a flight off the books; called by the flight itself, once."""
         self.flights.pop(id(flight))
         self._controls -= len(flight.calls) - 1
-        if flight.asked:  # no pair: what came is known in bytes alone, the caller's reply among them
-            said = flight.bytes - len(flight.calls[0].raw)
+        if flight.asked:  # no pair: what came is known in bytes alone
+            said = sum(call.reader.text_bytes for call in flight.calls if call.reader is not None)
             self.correct(flight, min(flight.asked, said // TOKEN_BYTES))
         self.bytes -= flight.bytes
         flight.bytes = 0
