@@ -347,6 +347,34 @@ async def test_a_window_that_never_opens_costs_its_own_calls_alone_and_nothing_s
     assert stuck.body is None and not client._connection.session.streams
 
 
+async def test_a_server_that_streams_empty_messages_leaves_others_their_turn(nasty: Any) -> None:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+        writer.write(SETTINGS)
+        head, _, _ = answer(await requested(reader)).partition(framed(wire.DATA, 0, 1, bytes(5)))
+        writer.write(head + framed(wire.DATA, 0, 1, bytes(16_000)) * 16)
+        await reader.read()
+
+    client = await nasty(script)
+    reply = client.call("/a.B/C", b"q", ())
+    async with asyncio.timeout(5):
+        while len(reply.messages) < 16 * 3200:
+            await asyncio.sleep(0.001)
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    beside = asyncio.ensure_future(other())
+    for _ in range(16 * 3200):
+        assert await reply.read() == b""
+    beside.cancel()
+    assert turns >= 16 * 3200 // 256
+    reply.cancel()
+
+
 async def test_a_server_that_makes_us_answer_and_does_not_read_is_left(
     nasty: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from understudy.mirror.client import INTERNAL, RESOURCE_EXHAUSTED, UNAVAILABLE, UNIMPLEMENTED, UNKNOWN, Status
-from understudy.mirror.session import GREETING, MAX_BLOCK_BYTES, Session, framed
+from understudy.mirror.session import (
+    CONNECTION_WINDOW,
+    GREETING,
+    MAX_BLOCK_BYTES,
+    STREAM_WINDOW,
+    Session,
+    framed,
+)
 from understudy.mirror.stream import Stream
 from understudy.wire import frame as wire
 from understudy.wire.deflate import deflate
@@ -44,6 +51,7 @@ class Peers:
     ended: list[int] = field(default_factory=list)
     reset: list[int] = field(default_factory=list)
     headers: dict[int, dict[bytes, bytes]] = field(default_factory=dict)
+    held: int = HELD
     acknowledge: bool = True
     """Whether the server gives windows back."""
 
@@ -60,7 +68,7 @@ class Peers:
             },
         )
         self.server.initiate_connection()
-        self.session = Session(self.sent.extend, HELD)
+        self.session = Session(self.sent.extend, self.held)
         self.settle()
 
     def call(self, message: bytes = b"question", max_message_bytes: int = 50_000) -> Stream:
@@ -281,6 +289,49 @@ def test_what_is_held_of_all_replies_together_is_bounded() -> None:
         assert session.held <= HELD
     ended = [stream.status for stream in (first, *others) if stream.status is not None]
     assert len(ended) == 7 and {status.code for status in ended} == {RESOURCE_EXHAUSTED}
+
+
+def test_messages_that_wait_weigh_more_than_the_five_bytes_of_an_empty_one() -> None:
+    session, stream, _ = hostile()
+    session.receive(OK + framed(wire.DATA, 0, 1, grpc_frame(b"") * 1000))
+    assert 40 * 1000 < session.held <= HELD and stream.status is None
+    session.receive(framed(wire.DATA, 0, 1, grpc_frame(b"") * 1000))
+    assert stream.status is not None and stream.status.code == RESOURCE_EXHAUSTED
+    assert len(read(stream)) == 2000 and session.held == 0
+
+
+def test_a_window_is_given_back_as_the_reply_is_read() -> None:
+    peers = Peers(held=1 << 30)
+    stream = peers.call()
+    peers.server.send_headers(1, RESPONSE)
+    sent = 0
+    while peers.server.local_flow_control_window(1) >= 10_000:
+        peers.server.send_data(1, grpc_frame(bytes(9_995)))
+        peers.settle()
+        sent += 1
+    assert sent * 10_000 < 2 * STREAM_WINDOW and stream.queued >= STREAM_WINDOW
+    assert len(read(stream)) == sent
+    peers.settle()
+    assert peers.server.local_flow_control_window(1) > STREAM_WINDOW // 2
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_a_peer_that_sends_more_than_its_window_is_left(cancelled: bool) -> None:
+    sent = bytearray()
+    session = Session(sent.extend, 1 << 30)
+    session.receive(framed(wire.SETTINGS, 0, 0))
+    stream = Stream(BLOCK, grpc_frame(b"q"), 50_000)
+    session.open(stream)
+    session.receive(OK)
+    if cancelled:  # then there is the connection's window alone
+        session.cancel(stream)
+    window = CONNECTION_WINDOW if cancelled else STREAM_WINDOW
+    frames = framed(wire.DATA, 0, 1, grpc_frame(bytes(16_379))) * (window // 16_384)
+    session.receive(frames)
+    assert not session.over
+    session.receive(frames + framed(wire.DATA, 0, 1, b"one too many"))
+    assert session.over and sent.endswith(framed(wire.GOAWAY, 0, 0, bytes(7) + b"\3"))
+    assert session.held < 2 * STREAM_WINDOW
 
 
 def test_a_header_block_without_end_is_cut_off() -> None:

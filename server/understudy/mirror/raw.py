@@ -29,6 +29,8 @@ HIGH_WATER: Final = 1024 * 1024
 """Unwritten bytes from which on no more request bytes are written."""
 UNREAD_BYTES: Final = 8 * 1024 * 1024
 """Unwritten bytes from which on the peer is given up: it makes us answer and does not read the answers."""
+TURN: Final = 64
+"""Messages read in a row before others have their turn: an engine may send empty ones by the ten thousand."""
 BLOCKS: Final = 256
 """Methods whose header blocks are remembered."""
 
@@ -195,12 +197,14 @@ class RawClient:
 class RawReply(Stream):
     """One call, read through `client.Reply`."""
 
-    __slots__ = ("_client", "_news")
+    __slots__ = ("_client", "_news", "_turn")
 
     def __init__(self, client: RawClient, block: bytes, body: bytes, max_message_bytes: int) -> None:
         super().__init__(block, body, max_message_bytes)
         self._client = client
         self._news: asyncio.Future[None] | None = None
+        self._turn = 0
+        """Messages read since others had theirs."""
         self.news = self._tell
 
     def _tell(self) -> None:
@@ -209,11 +213,16 @@ class RawReply(Stream):
 
     async def read(self) -> bytes | None:
         """The next message, or None."""
+        if self._turn >= TURN:
+            self._turn = 0
+            await asyncio.sleep(0)
         while True:
             if self.messages:
+                self._turn += 1
                 return self.take()
             if self.status is not None:
                 return None
+            self._turn = 0
             self._news = asyncio.get_running_loop().create_future()
             try:
                 await self._news

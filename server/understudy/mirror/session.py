@@ -11,7 +11,7 @@ from typing import Final
 from understudy.mirror import ending
 from understudy.mirror.client import CANCELLED, INTERNAL, RESOURCE_EXHAUSTED, UNAVAILABLE, UNKNOWN, Status
 from understudy.mirror.ending import CALM, CANCEL
-from understudy.mirror.stream import Stream
+from understudy.mirror.stream import MESSAGE_BYTES, Stream
 from understudy.wire import frame as h2
 from understudy.wire.deflate import EMPTY_TABLE
 from understudy.wire.events import Headers
@@ -191,6 +191,12 @@ class Session:
         stream.queued = 0
         stream.session = None
 
+    def grant(self, stream: Stream) -> None:
+        """Give a stream's window back once half of it is used, unless as much as it is waits to be read."""
+        if stream.taken >= STREAM_WINDOW // 2 and stream.queued < STREAM_WINDOW and stream.id in self.streams:
+            self._write(framed(h2.WINDOW_UPDATE, 0, stream.id, stream.taken.to_bytes(4, "big")))
+            stream.taken = 0
+
     def lost(self, why: str) -> None:
         """The connection is gone."""
         if not self.over:
@@ -252,12 +258,15 @@ class Session:
         if not number or number >= self._next:
             self._fail("DATA on a stream that was never opened", _PROTOCOL_ERROR)
             return
+        stream = self.streams.get(number)
+        if self._taken > CONNECTION_WINDOW or (stream and stream.taken + size > STREAM_WINDOW):
+            self._fail("more DATA than it was given room for", _FLOW_CONTROL_ERROR)
+            return
         if flags & h2.PADDED:
             if not size or payload[0] >= size:
                 self._fail("padding longer than its DATA frame", _PROTOCOL_ERROR)
                 return
             payload = payload[1 : size - payload[0]]
-        stream = self.streams.get(number)
         if stream is None:
             return  # what was on its way when we reset it
         if not stream.responded:
@@ -266,7 +275,7 @@ class Session:
         splitter = stream.splitter
         before = splitter.buffered
         messages = splitter.feed(payload)
-        arrived = sum(map(len, messages))
+        arrived = sum(map(len, messages)) + MESSAGE_BYTES * len(messages)
         stream.queued += arrived
         self.held += arrived + splitter.buffered - before
         stream.messages += messages
@@ -279,9 +288,7 @@ class Session:
             self._end(stream, Status(UNKNOWN, "the stream ended without a gRPC status"))
         else:
             stream.taken += size
-            if stream.taken >= STREAM_WINDOW // 2:
-                self._write(framed(h2.WINDOW_UPDATE, 0, number, stream.taken.to_bytes(4, "big")))
-                stream.taken = 0
+            self.grant(stream)
             if messages and stream.news is not None:
                 stream.news()
 

@@ -2,13 +2,16 @@
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from understudy.mirror.client import Status
 from understudy.wire.grpc import MessageSplitter
 
 if TYPE_CHECKING:
     from understudy.mirror.session import Session
+
+MESSAGE_BYTES: Final = 64
+"""What a message that waits costs beside its bytes: an empty one is five on the wire."""
 
 
 class Stream:
@@ -40,7 +43,7 @@ class Stream:
         self.messages: deque[bytes] = deque()
         """Whole messages nobody has read yet."""
         self.queued = 0
-        """Bytes of these."""
+        """Bytes of these, with MESSAGE_BYTES for each."""
         self.splitter = MessageSplitter(max_message_bytes)
         self.status: Status | None = None
         self.responded = False
@@ -64,7 +67,9 @@ class Stream:
         if not self.messages:
             return None
         message = self.messages.popleft()
-        self.queued -= len(message)
+        size = len(message) + MESSAGE_BYTES
+        self.queued -= size
         if self.session is not None:
-            self.session.held -= len(message)
+            self.session.held -= size
+            self.session.grant(self)
         return message
