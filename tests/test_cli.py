@@ -56,12 +56,22 @@ def test_ctrl_c_during_an_import_is_no_error_of_the_package(capsys: pytest.Captu
     assert capsys.readouterr().err == ""
 
 
-def test_a_reader_that_leaves_ends_it_quietly() -> None:
+@pytest.mark.parametrize("command", ["--version", "--help", "tolerances show default"])
+def test_a_reader_that_leaves_ends_it_quietly(command: str) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run([UNDERSTUDY, "--version"], stdout=writing, stderr=subprocess.PIPE, timeout=60)
+    done = subprocess.run([UNDERSTUDY, *command.split()], stdout=writing, stderr=subprocess.PIPE, timeout=60)
     os.close(writing)
     assert (done.returncode, done.stderr) == (PIPE, b"")
+
+
+@pytest.mark.parametrize("command", ["drift votes.csv", "analyze pairs.jsonl", "topics pairs.jsonl", "demo"])
+def test_an_empty_name_is_not_the_working_directory(command: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [UNDERSTUDY, *command.split(), "--out", ""], capture_output=True, text=True, timeout=60, cwd=tmp_path
+    )
+    assert done.returncode == WRONG and "'--out': is empty" in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")

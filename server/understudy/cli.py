@@ -7,7 +7,7 @@ interrupted; 141 when the reader of the output left; 143 ended by SIGTERM.
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -39,6 +39,17 @@ def _version(wanted: bool) -> None:
     if wanted:
         print(f"understudy {__version__}")
         raise typer.Exit
+
+
+def _somewhere(text: str | Path) -> Path:
+    """An empty name, of a variable that is not set, would mean the working directory."""
+    if not str(text):
+        raise typer.BadParameter("is empty; name a directory or file, or leave it out")
+    return Path(text)
+
+
+def _out(help_: str) -> Any:
+    return typer.Option("--out", help=help_, parser=_somewhere, metavar="PATH")
 
 
 @app.callback()
@@ -181,7 +192,7 @@ def demo(
     ] = "candidate",
     pairs: Annotated[int | None, typer.Option("--pairs", help="Most pairs to spend.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Which prompts are drawn.")] = 0,
-    out: Annotated[Path, typer.Option("--out", help="Where summary and report go.")] = Path("out/demo"),
+    out: Annotated[Path, _out("Where summary and report go.")] = Path("out/demo"),
     full: Annotated[bool, typer.Option("--full", help="Go on to the pair budget's end.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 on an unmet target.")] = False,
     as_json: Json = False,
@@ -213,7 +224,7 @@ def replay(
     model: Annotated[
         str, typer.Option("--model", help="Model name by which the engines are asked who they are.")
     ] = "ensemble",
-    out: Annotated[Path, typer.Option("--out", help="Where the new pairs go.")] = Path("out/replay"),
+    out: Annotated[Path, _out("Where the new pairs go.")] = Path("out/replay"),
     concurrency: Annotated[int, typer.Option("--concurrency", help="Requests at one time.")] = 8,
     control_share: Annotated[
         float | None,
@@ -234,9 +245,7 @@ def analyze(
     pairs: Annotated[
         list[Path], typer.Argument(metavar="PAIRS...", help="Captured Parquet, or JSON Lines of pairs.")
     ],
-    out: Annotated[Path, typer.Option("--out", help="Where scores, verdicts and the report go.")] = Path(
-        "out/analyze"
-    ),
+    out: Annotated[Path, _out("Where scores, verdicts and the report go.")] = Path("out/analyze"),
     tolerances: Annotated[
         Path | None, typer.Option("--tolerances", help="A tolerances.toml; default: the shipped ones.")
     ] = None,
@@ -269,7 +278,7 @@ def drift(
         list[Path],
         typer.Argument(metavar="VOTES...", help="Votes as Parquet, CSV or JSON Lines: files or directories."),
     ],
-    out: Annotated[Path, typer.Option("--out", help="Where verdicts and summary go.")] = Path("out/drift"),
+    out: Annotated[Path, _out("Where verdicts and summary go.")] = Path("out/drift"),
     tolerances: Annotated[
         Path | None,
         typer.Option(
@@ -326,7 +335,7 @@ def topics(
     captures: Annotated[
         list[Path], typer.Argument(metavar="CAPTURE...", help="Captured Parquet, or JSON Lines of pairs.")
     ],
-    out: Annotated[Path, typer.Option("--out", help="Where the codebook goes.")] = Path("topics.npz"),
+    out: Annotated[Path, _out("Where the codebook goes.")] = Path("topics.npz"),
     number: Annotated[int, typer.Option("--topics", min=2, max=64, help="How many to learn.")] = 24,
     lists: Annotated[
         Path | None, typer.Option("--lists", help="Not learnt, but made of these lists of words (TOML).")
@@ -378,7 +387,7 @@ def tolerances_diff(
     new: Annotated[Path, typer.Argument(metavar="B", help="Another, or `default`.")],
     as_json: Json = False,
 ) -> None:
-    """Say what changes from A to B and what it costs in votes; exit code 1 when they differ."""
+    """Say what changes from A to B and what it costs in votes; exit code 1 when evidence would begin anew."""
     from understudy.app.tolerances import diff
 
     raise typer.Exit(diff(old, new, as_json=as_json))

@@ -42,7 +42,9 @@ def run(
     columns = (TextColumn("analyze"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
         chosen = load(tolerances) if tolerances else Tolerances.default()
-        with Progress(*columns, console=errors, transient=True, disable=quiet or as_json) as bar:
+        with Progress(
+            *columns, console=errors, transient=True, disable=quiet or as_json or not errors.is_terminal
+        ) as bar:
             task = bar.add_task("analyze", total=None)
             result = analyze(
                 paths,

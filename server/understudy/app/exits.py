@@ -27,10 +27,12 @@ def guarded(command: Callable[[], object], *, trace: bool = False) -> int:
 
     What nobody foresaw is one line too; `trace`, or UNDERSTUDY_DEBUG in the environment, adds the traceback.
     """
-    screen = sys.stdout
+    screen, place = sys.stdout, _place()
     try:
         code = _ended(command, trace=trace or bool(os.environ.get(DEBUG)))
-        if sys.stdout is not screen:  # the parser's own way to take a broken pipe, with 1
+        if code and (
+            sys.stdout is not screen or _place() != place
+        ):  # the libraries' ways to take a broken pipe, with 1
             return PIPE
         sys.stdout.flush()
     except BrokenPipeError:  # its reader has what it wanted: `| head`
@@ -79,6 +81,15 @@ def _interrupted(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+def _place() -> tuple[int, int] | None:
+    """Where standard output goes: the table of a reader that has left is sent nowhere by who prints it."""
+    try:
+        found = os.fstat(sys.stdout.fileno())
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _silent() -> None:

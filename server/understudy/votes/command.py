@@ -55,7 +55,9 @@ def run(
             analyzers=analyzers,
             slack_s=slack_s,
         )
-        with Progress(*columns, console=errors, transient=True, disable=quiet or as_json) as bar:
+        with Progress(
+            *columns, console=errors, transient=True, disable=quiet or as_json or not errors.is_terminal
+        ) as bar:
             task = bar.add_task("drift", total=None)
             with _lines(out) as write_line:
                 outcome = judge(

@@ -20,6 +20,7 @@ def remarks(
     slack_s: float,
     named: bool,
     metrics: Collection[str],
+    silent: Collection[str],
     ignored: Collection[str],
     rejected: Sequence[str],
     overrides: bool,
@@ -45,10 +46,8 @@ def remarks(
         )
     if calendar and not named:
         yield "No row names cells beforehand, so a cell counts from the tick after its first row."
-    verdicts = drift.verdicts()
-    heard = {v.slice for v in verdicts if v.votes or v.coverage < 1.0}
-    if silent := sorted({v.slice for v in verdicts} - heard):
-        told = ", ".join(silent[:NAMED])
+    if silent:
+        told = ", ".join(sorted(silent)[:NAMED])
         yield (
             f"Slices that were named and had no pair, of which nothing is said: {told}"
             f"{', ...' if len(silent) > NAMED else ''}."

@@ -110,6 +110,9 @@ class _Run:
         self.span: tuple[float, float] | None = None
         self.named = False
         self.metrics: set[str] = set()
+        self.slices: set[str] = set()
+        self.expected: set[str] = set()
+        """Slices that rows named before they had a pair."""
         self.gaps: list[str] = []
         self.spent: Counter[str] = Counter()
         """Counters of engines that were succeeded."""
@@ -148,7 +151,11 @@ class _Run:
     def _take(self, taken: Taken) -> None:
         self.rows += len(taken.ts)
         self.named = self.named or any(isinstance(saying, Declared) for saying in taken.sayings)
+        for saying in taken.sayings:
+            if isinstance(saying, Declared):
+                self.expected.update(slice_ for slice_, _ in saying.cells)
         self.metrics.update(metric for _, _, metric in taken.names)
+        self.slices.update(slice_ for _, slice_, _ in taken.names)
         if len(taken.ts):
             low, high = float(taken.ts.min()), float(taken.ts.max())
             self.span = (
@@ -305,6 +312,7 @@ class _Run:
             slack_s=self.settings.slack_s,
             named=self.named,
             metrics=self.metrics - {EVERY},
+            silent=self.expected - self.slices,
             ignored={name for source in self.sources for name in source.ignored},
             rejected=self.rejected,
             overrides=self.settings.overrides,
