@@ -162,6 +162,14 @@ def test_a_configured_header_names_the_cluster_else_the_opening_does() -> None:
     assert cluster_of(first) != cluster_of(first.replace("Hi", "Ho"))
 
 
+@pytest.mark.parametrize(("told", "turn"), [("3", 3), ("9" * 19, None), ("9" * 5_000, None), ("-1", None)])
+def test_a_turn_is_a_number_that_a_conversation_may_have(told: str, turn: int | None) -> None:
+    codec = KServeCodec()
+    raw = codec.encode(model="m", id="1", prompt="p", sampling=Sampling(), stream=True)
+    seen = Seen(id="1", method=STREAM, received_ns=0, headers={"x-understudy-turn": told})
+    assert codec.rebuild(raw, seen).turn == turn
+
+
 def test_reseeding_changes_the_seed_and_nothing_else() -> None:
     codec = KServeCodec()
     raw = codec.encode(

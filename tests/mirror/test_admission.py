@@ -40,7 +40,7 @@ def test_the_kill_switch_and_the_callers_header_come_first() -> None:
     [
         ({"settle_until_ns": 10**18 + 1}, Reason.SETTLING),
         ({"in_flight": 256}, Reason.INFLIGHT),
-        ({"bytes": 64 * 1024 * 1024 - 99}, Reason.BYTES),
+        ({"bytes": 128 * 1024 * 1024 - 99}, Reason.BYTES),
         ({"requests": 0.9}, Reason.RATE),
         ({"tokens": 0.0}, Reason.TOKENS),
         ({"tested": False}, Reason.SELF_TEST),

@@ -118,7 +118,7 @@ class KServeCodec:
             streaming=_flag(tensors, *_STREAM),
             route=seen.route,
             conversation=conversation,
-            turn=int(turn) if turn.isascii() and turn.isdigit() else None,
+            turn=int(turn) if len(turn) < 19 and turn.isascii() and turn.isdigit() else None,
             metadata=metadata,
             traceparent=seen.headers.get("traceparent"),
             raw=ask.raw if settings.keep_raw else b"",

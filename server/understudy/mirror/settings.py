@@ -94,7 +94,7 @@ class Settings:
     """Tokens counted for a request that does not say max_tokens."""
     in_flight: int = 256
     """Most mirrored requests at one time."""
-    in_flight_bytes: int = 64 * 1024 * 1024
+    in_flight_bytes: int = 128 * 1024 * 1024
     """Most bytes of requests and replies held for them."""
     control_share: float = 0.1
     """Share of mirrored requests that also get a control reply, 0 to 1."""
