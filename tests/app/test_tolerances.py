@@ -143,6 +143,16 @@ def test_reasons_alone_open_no_lane_and_equal_files_say_so(
     assert "Nothing that evidence is measured by changes." in capsys.readouterr().out
 
 
+def test_the_example_file_says_what_holds_without_it(capsys: pytest.CaptureFixture[str]) -> None:
+    example = Path(__file__).parents[2] / "deploy/tolerances.toml"
+    assert diff(DEFAULT, example, as_json=True) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["same"] and told["changes"] == []
+    assert show(example, as_json=True) == 0
+    told = json.loads(capsys.readouterr().out)["metrics"]
+    assert told and all(entry["reason"] and "reason" in entry["from"] for entry in told.values())
+
+
 def test_an_entry_that_says_what_held_anyway_is_another_hash_and_told_to_be_no_more(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

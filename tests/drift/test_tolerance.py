@@ -15,7 +15,23 @@ def test_the_rendered_defaults_read_back_the_same(tmp_path: Path) -> None:
     assert again.hash() == default.hash()
     path = tmp_path / "tolerances.toml"
     path.write_text(default.render())
-    assert load(path).hash() == default.hash()
+    assert load(path) == default, "with the reason of each, which the hash leaves out"
+
+
+def test_what_is_rendered_reads_back_whatever_its_words_are() -> None:
+    words = 'we "promised"\n# \\ three nines \x7f\t\U0001f600'
+    said = Tolerances.from_dict(
+        {"metrics": {words: {"tau": 0.1, "reason": words}}, "slices": {words: {"tau": {words: 0.2}}}}
+    )
+    assert Tolerances.from_dict(tomllib.loads(said.render())) == said
+
+
+def test_the_reason_of_a_default_stays_as_long_as_its_number() -> None:
+    default = Tolerances.default().metrics["failure"]
+    for tau, reason in ((0.01, default.reason), (0.02, "")):
+        assert (
+            Tolerances.from_dict({"metrics": {"failure": {"tau": tau}}}).metrics["failure"].reason == reason
+        )
 
 
 def test_every_default_has_a_reason() -> None:

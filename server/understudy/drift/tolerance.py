@@ -309,9 +309,9 @@ class Tolerances:
         ]
         for name, limit in self.metrics.items():
             lines += ["", f"[metrics.{_key(name)}]"]
-            if limit.reason:
-                lines.append(f"# {limit.reason}")
             lines.append(f"tau = {limit.tau!r}")
+            if limit.reason:
+                lines.append(f"reason = {_quoted(limit.reason)}")
             if not limit.judged:
                 lines.append("judged = false")
             if limit.absolute:
@@ -323,7 +323,12 @@ class Tolerances:
 
 
 def _key(name: str) -> str:
-    return name if name.replace("_", "").isalnum() and name.isascii() else json.dumps(name)
+    return name if name.replace("_", "").isalnum() and name.isascii() else _quoted(name)
+
+
+def _quoted(text: str) -> str:
+    """A TOML basic string: as JSON spells it, but without surrogate pairs, and DEL escaped."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _limit(name: str, entry: object) -> Limit:
@@ -339,7 +344,7 @@ def _limit(name: str, entry: object) -> Limit:
         if not isinstance(value, bool):
             raise _bad(f"{where}.{flag}", f"is {value!r}", "write true or false")
         flags[flag] = value
-    reason = table.get("reason", base.reason if base and "tau" not in table else "")
+    reason = table.get("reason", base.reason if base and tau == base.tau else "")
     if not isinstance(reason, str):
         raise _bad(f"{where}.reason", f"is {reason!r}", "write it as text in quotes")
     return Limit(tau, reason, **flags)
