@@ -12,7 +12,7 @@ FIELDS: Final = 4096
 _SMALL: Final = 64
 """Bytes of an inner message up to which it counts as if made of empty fields: an ordinary tensor is not looked into."""
 _NUMBERS: Final[dict[int, Any]] = {}
-"""Many in one field, from one byte each on the wire to eight in memory."""
+"""Many in one field, from one byte each on the wire to eight in memory, as token ids: 256 of them count as a field."""
 _VARINT_BYTES: Final = 10
 _VARINTS: Final = (_T.TYPE_INT32, _T.TYPE_INT64, _T.TYPE_UINT32, _T.TYPE_UINT64)
 
@@ -40,7 +40,9 @@ def _left(raw: bytes, at: int, end: int, inner: dict[int, Any], room: int) -> in
                 size, at = _varint(raw, at - 1)
             holds = inner.get(tag >> 3)
             if holds is not None:
-                if size <= _SMALL or holds is _NUMBERS:
+                if holds is _NUMBERS:
+                    room -= size >> 8
+                elif size <= _SMALL:
                     room -= size >> 1
                 else:
                     room = _left(raw, at, at + size, holds, room)
