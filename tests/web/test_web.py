@@ -8,6 +8,7 @@ import json
 import re
 import socket
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import fields
 from typing import Any
 
 import httpx
@@ -117,6 +118,15 @@ async def test_status_is_strict_json_with_every_field() -> None:
     (verdict,) = status["verdicts"]
     assert verdict["same_as"] is None
     assert (verdict["state"], verdict["tier"], verdict["high"]) == ("BREACH", "rollback", None)
+    told = {one.name for one in fields(Verdict)} - {"tick", "tolerances"}
+    assert told <= verdict.keys(), "docs/statistics.md names a number that nobody can read"
+    assert (verdict["recent"], verdict["recent_votes"], verdict["mde"], verdict["clusters"]) == (
+        0.15,
+        180,
+        None,
+        31,
+    )
+    assert (verdict["evidence"], verdict["threshold"]) == (12.0, 9.0)
     assert (status["signal"]["action"], status["alerts"][0]["name"]) == ("rollback", "Breach")
 
 
