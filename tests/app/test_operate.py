@@ -1,10 +1,15 @@
 """What `understudy status` prints: each finding once, and first what callers suffer from."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
+from understudy.alert import AlertBook, Health, Settings
 from understudy.app import operate
+from understudy.drift.tolerance import Tier
+from understudy.drift.verdict import State, Why
 from understudy.rollback import Signal
 from understudy.telemetry import Reading
 from understudy.web import describe
@@ -27,7 +32,6 @@ def printed(
         return told
 
     monkeypatch.setattr(operate, "ask", answer)
-    monkeypatch.setenv("COLUMNS", "160")
     assert operate.status(Path("run"), as_json=False) == 0
     return capsys.readouterr().out.splitlines()
 
@@ -66,3 +70,70 @@ def test_a_slice_that_callers_name_cannot_act_on_the_terminal(
     assert not {"\x1b", "\x9b", "\u202e"} & set(said)
     assert r"task=\x1b[2J" in said and r"task=\x9b31m\u202e" in said and "task=[red]x[/]" in said
     assert said.count("y") < 200
+
+
+def breached(slice: str, metric: str) -> dict[str, Any]:
+    """The status of one cell that breaches at the page tier, then at the rollback tier, which is blocked."""
+    book = AlertBook(Settings())
+    page = a_verdict(tier=Tier.PAGE, slice=slice, metric=metric, recent=0.2, tau=0.03)
+    sure = replace(page, tier=Tier.ROLLBACK, reason=Why.BLOCKED_CLUSTERS)
+    book.update([page], Health(), 1)
+    book.update([sure], Health(), 2)
+    told = describe(Reading(version="1", primary="candidate"), [sure], book.alerts(), None, None, 2, {})
+    return a_status(verdicts=told["verdicts"], alerts=told["alerts"])
+
+
+def test_in_a_pipe_a_cell_is_one_line_whatever_its_names_and_the_terminal_it_runs_below(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    named = "category=bank_transfer_abroad&language=es&task=classification"
+    lines = printed(breached(named, "refusal_gained"), monkeypatch, capsys)
+    (row,) = [line for line in lines if f"{named} x refusal_gained" in line]
+    assert len(row) < 240, "no wider than what is in it"
+
+
+def test_a_breach_shows_how_bad_it_is_now_beside_the_tolerance_and_why_nothing_acted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = breached("all", "task_agreement")
+    (row,) = [line for line in printed(told, monkeypatch, capsys) if "all x task_agreement" in line]
+    assert "breach (rollback): rollback blocked clusters" in row and "+0.200 / 0.03" in row
+
+
+def test_other_states_name_only_a_reason_that_says_more_than_they_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    waits = State.NOT_ENOUGH_EVIDENCE
+    verdicts = [a_verdict(waits, slice="s=a"), a_verdict(waits, slice="s=b", reason=Why.UNSCORED_HIGH)]
+    told = describe(Reading(version="1", primary="candidate"), verdicts, [], None, None, 0, {})
+    lines = printed(a_status(verdicts=told["verdicts"]), monkeypatch, capsys)
+    (plain, more) = [line for line in lines if "s=" in line]
+    assert "not enough evidence " in plain and "not enough evidence: unscored high " in more
+
+
+def test_alerts_of_one_cell_are_told_apart_by_their_tier(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = printed(breached("all", "task_agreement"), monkeypatch, capsys)
+    firing = sorted(line for line in lines if line.startswith("Breach"))
+    assert [line.partition(" all:")[0] for line in firing] == ["Breach (page)", "Breach (rollback)"]
+
+
+def test_eighty_columns_hold_a_breach_without_breaking_a_word(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    narrow = Console(width=80, force_terminal=True, color_system=None)
+    monkeypatch.setattr(operate, "_console", lambda: narrow)
+    lines = printed(breached("category=code", "task_agreement"), monkeypatch, capsys)
+    assert max(map(len, lines)) <= 80
+    words = {word for line in lines for word in line.split()}
+    assert {
+        "category=code",
+        "task_agreement",
+        "(rollback):",
+        "clusters",
+        "[+0.070,",
+        "+0.240]",
+        "+0.200",
+    } <= words

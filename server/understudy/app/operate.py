@@ -17,7 +17,11 @@ CONTROL = "control.sock"
 SHOWN = 40
 """Cells printed: breaches first, then those with most evidence of one."""
 WIDE = 110
-"""Columns of a terminal from which a cell fits one line."""
+"""Columns of a terminal from which a cell's figures fit one line."""
+PIPED = 2_000
+"""Columns of a file or a pipe: no name is broken there, and a cell is one line that grep finds."""
+PLAIN = ("collecting", "certified")
+"""Reasons that say no more than their state does."""
 
 ORDER = ("BREACH", "INSTRUMENT_FAULT", "NOT_ENOUGH_EVIDENCE", "WITHIN")
 
@@ -59,7 +63,7 @@ def status(run_dir: Path, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps(told))
         return 0
-    console = Console()
+    console = _console()
     held = told["latch"]
     console.print(
         f"primary [bold]{_told(told['primary'])}[/]"
@@ -77,7 +81,11 @@ def status(run_dir: Path, *, as_json: bool) -> int:
         )
     firing = [one for one in told["alerts"] if one["state"] == "firing"]
     for one in firing:
-        console.print(f"[red]{_told(one['name'])}[/] {_told(one['annotations']['summary'], LINE)}")
+        tier = one["labels"].get("tier")
+        console.print(
+            f"[red]{_told(one['name'])}[/]{f' ({_told(tier)})' if tier else ''} "
+            + _told(one["annotations"]["summary"], LINE)
+        )
     if not told["ready"]["ok"]:
         console.print(f"[red]not ready[/] {_told(told['ready']['why'], LINE)}", soft_wrap=True)
     shown_for: dict[tuple[str, str], dict[str, None]] = {}
@@ -89,24 +97,31 @@ def status(run_dir: Path, *, as_json: bool) -> int:
     turn = " " if console.width >= WIDE else "\n"
     table = Table(
         Column("slice x metric", overflow="fold", ratio=3, min_width=26),
-        Column("verdict", overflow="fold", ratio=2),
+        Column("verdict", overflow="fold", ratio=2, min_width=10),
         *(
             Column(name, justify="right", overflow="fold")
-            for name in ("votes", "effect", "tau", "evidence", "more")
+            for name in ("votes", "effect", f"recent{turn}/ tau", "evidence", "more")
         ),
-        expand=True,
+        box=None,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        header_style="bold",
+        expand=console.is_terminal,
     )
     for one in voted[:SHOWN]:
+        breach = one["state"] == "BREACH"
         table.add_row(
             _told(one["slice"])
             + (" (found)" if one["discovered"] else "")
             + "".join(f" (= {_told(other)})" for other in shown_for.get((one["lane"], one["slice"]), ()))
             + f"{turn}x {_told(one['metric'])}",
-            one["state"].replace("_", " ").lower() + (f" ({one['tier']})" if one["tier"] else ""),
+            _words(one["state"]).lower()
+            + (f" ({one['tier']})" if one["tier"] else "")
+            + ("" if one["reason"] in PLAIN else f":{turn}{_words(one['reason'])}"),
             str(one["votes"]),
             _figure(one["effect"], "+.3f")
             + f"{turn}[{_figure(one['low'], '+.3f')}, {_figure(one['high'], '+.3f')}]",
-            _figure(one["tau"], "g"),
+            (f"{_figure(one['recent'], '+.3f')}{turn}" if breach else "") + f"/ {_figure(one['tau'], 'g')}",
             _figure(one["evidence_ratio"], ".3g"),
             "" if one["more_pairs"] is None else str(one["more_pairs"]),
         )
@@ -114,6 +129,15 @@ def status(run_dir: Path, *, as_json: bool) -> int:
     if len(voted) > SHOWN:
         console.print(f"... and {len(voted) - SHOWN} more cells with votes: see --json")
     return 0
+
+
+def _console() -> Console:
+    made = Console()
+    return made if made.is_terminal else Console(width=PIPED)
+
+
+def _words(name: str) -> str:
+    return _told(name.replace("_", " "))
 
 
 def _told(text: object, most: int = NAME) -> str:
