@@ -1,6 +1,7 @@
 """Who serves: what an operator and a machine may do at the same time, and what damage may not do."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,14 @@ from understudy.app import roster
 from understudy.app.pilot import Pilot
 from understudy.app.process import RECORD
 from understudy.config import parse
+from understudy.drift.tolerance import Tier
+from understudy.drift.verdict import Verdict
 from understudy.errors import UnderstudyError
 from understudy.pair import Leg
 from understudy.rollback import Action, Why
 from understudy.service.lines import listen
 
-from tests.verdicts import a_verdict
+from tests.verdicts import LANE, OTHER, a_verdict
 
 
 class Relay:
@@ -35,8 +38,8 @@ class Relay:
         return {"primary": request["to"]}
 
 
-def a_pilot(directory: Path) -> Pilot:
-    told = {
+def a_pilot(directory: Path, **more: Any) -> Pilot:
+    told = more | {
         "engines": {
             "baseline": {"address": "127.0.0.1:1", "model": "m"},
             "candidate": {"address": "127.0.0.1:2", "model": "m"},
@@ -206,3 +209,87 @@ async def test_a_candidate_that_answers_again_while_the_baseline_is_asked_stays(
     monkeypatch.setattr(Pilot, "look_at_baseline", slowly)
     assert await pilot.consider([], [], None, None, lambda: silence[0]) is None
     assert pilot.primary is Leg.CANDIDATE and pilot.held() is None
+
+
+def a_candidate_in_breach(directory: Path, monkeypatch: pytest.MonkeyPatch, **more: Any) -> Pilot:
+    """Judged and rolled back, with a relay that does not answer."""
+
+    async def answers(self: Pilot) -> None:
+        self.probed_ns = self.clock()
+
+    monkeypatch.setattr(Pilot, "look_at_baseline", answers)
+    members = {
+        Leg.BASELINE: roster.Member("127.0.0.1:1", LANE.baseline),
+        Leg.CANDIDATE: roster.Member("127.0.0.1:2", LANE.candidate),
+    }
+    pilot = a_pilot(directory, **more)
+    pilot.roster = members
+    roster.write(directory / RECORD, members)
+    latch.write(pilot._latch, latch.Latch("baseline", "rollback: worse", (), 1))
+    pilot.primary, pilot.state = Leg.BASELINE, replace(pilot.state, latched=True)
+    return pilot
+
+
+async def test_a_rearm_onto_a_candidate_in_breach_says_so_and_that_the_same_evidence_rolls_it_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pilot = a_candidate_in_breach(tmp_path, monkeypatch, primary="candidate")
+    now = [10**18]
+    pilot.clock = lambda: now[0]
+    verdicts = [
+        a_verdict(),
+        *(a_verdict(slice="all", metric=f"m{n}") for n in range(4)),
+        a_verdict(metric="only_a_page", tier=Tier.PAGE),
+        a_verdict(metric="of_another_engine", lane=OTHER),
+    ]
+    assert await pilot.consider(verdicts, [], None, 0.0) is not None
+    told = await pilot.rearm(force=True)
+    assert told["primary"] == "candidate" and told["breach"] == {
+        "task=math": ["refusal_lost"],
+        "all": ["m0", "m1", "m2", "m3"],
+    }
+    assert told["warning"].startswith(
+        "the candidate is still in breach at the rollback tier (task=math x refusal_lost, "
+    )
+    assert "and 2 more)" in told["warning"] and "once the cool-down of 600 s is over" in told["warning"]
+    await pilot.consider(verdicts, [], None, 0.0)
+    assert pilot.blocked() == ("cool_down",)
+    now[0] += 601 * 10**9
+    signal = await pilot.consider(verdicts, [], None, 0.0)
+    assert signal is not None and (signal.action, signal.reason) == (Action.ROLLBACK, Why.BREACH)
+
+
+async def test_a_switch_to_a_candidate_in_breach_says_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = await listen(tmp_path / "relay.sock", Relay().obey)
+    pilot = a_candidate_in_breach(tmp_path, monkeypatch)
+    await pilot.consider([a_verdict()], [], None, 0.0)
+    assert "breach" not in await pilot.switch("baseline", force=True)
+    assert (await pilot.switch("candidate", force=True))["breach"] == {"task=math": ["refusal_lost"]}
+    server.close()
+
+
+async def test_a_rearm_says_when_nothing_will_roll_the_candidate_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pilot = a_candidate_in_breach(tmp_path, monkeypatch, primary="candidate", rollback={"automatic": False})
+    await pilot.consider([a_verdict()], [], None, 0.0)
+    assert "rollback.automatic is false" in (await pilot.rearm(force=True))["warning"]
+
+
+@pytest.mark.parametrize(
+    ("primary", "verdict"),
+    [
+        ("baseline", a_verdict()),
+        ("candidate", a_verdict(lane=OTHER)),
+        ("candidate", a_verdict(tier=Tier.PAGE)),
+    ],
+    ids=["the baseline serves", "the candidate is a new one", "nothing rolls back at the page tier"],
+)
+async def test_a_rearm_warns_of_nothing_when_no_rollback_would_follow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, primary: str, verdict: Verdict
+) -> None:
+    pilot = a_candidate_in_breach(tmp_path, monkeypatch, primary=primary)
+    await pilot.consider([verdict], [], None, 0.0)
+    assert {"breach", "warning"}.isdisjoint(await pilot.rearm(force=True))

@@ -20,7 +20,7 @@ from understudy.config import Config
 from understudy.drift.tolerance import Tier
 from understudy.drift.verdict import State, Verdict
 from understudy.errors import UnderstudyError
-from understudy.pair import Leg
+from understudy.pair import Lane, Leg
 from understudy.rollback import Action, Facts, RollbackState, Signal
 from understudy.service.lines import ask
 
@@ -30,6 +30,9 @@ SETTLE_S = 2.0
 """Mirroring pauses this long after a switch: the engines' load moves, and pairs from then compare nothing."""
 
 PROBE_S = 8.0
+
+NAMED = 3
+"""Cells that a warning names; the answer holds them all."""
 
 
 @dataclass(slots=True)
@@ -46,6 +49,8 @@ class Pilot:
     settle_until_ns: int = 0
     in_progress: bool = False
     last: rollback.Decision | None = None
+    verdicts: Sequence[Verdict] = ()
+    """What was judged last."""
     probed_ns: int | None = None
     probe_error: str = ""
     looked_ns: int | None = None
@@ -95,6 +100,7 @@ class Pilot:
         `silent_s` tells how long the primary has not answered, and is asked again after the baseline was: it may
         have answered meanwhile.
         """
+        self.verdicts = verdicts
         facts = Facts(
             primary=self.at_stake,
             candidate=self.roster[Leg.CANDIDATE].fingerprint,
@@ -192,7 +198,7 @@ class Pilot:
         if self.in_progress:
             raise UnderstudyError("switch: one is under way: wait for it to finish")
         try:
-            return await self._move(Leg(to), "operator", ())
+            return await self._move(Leg(to), "operator", ()) | self._outlook()
         except UnderstudyError as error:
             if self.primary != to:
                 raise
@@ -209,7 +215,8 @@ class Pilot:
     async def rearm(self, *, force: bool = False) -> dict[str, Any]:
         """Release the latch: the configured primary serves again, if it answers a real question or is forced.
 
-        A relay that does not answer changes nothing about the release, and is said beside it.
+        A relay that does not answer changes nothing about the release, and is said beside it; so is a candidate that
+        is still in breach.
 
         Raises:
             UnderstudyError: nothing is latched, a switch is under way, or that engine does not answer.
@@ -235,7 +242,35 @@ class Pilot:
             }
         finally:
             self.in_progress = False
-        return {"released": held.reason, **told}
+        return {"released": held.reason, **told, **self._outlook()}
+
+    def _outlook(self) -> dict[str, Any]:
+        """What an operator who puts callers on a candidate in breach must hear; empty when no rollback is due.
+
+        The evidence of before stands: once the cool-down is over it decides again, without a new vote.
+        """
+        lane = Lane(self.roster[Leg.BASELINE].fingerprint, self.roster[Leg.CANDIDATE].fingerprint)
+        sure = [
+            v for v in self.verdicts if v.lane == lane and v.state is State.BREACH and v.tier is Tier.ROLLBACK
+        ]
+        if not sure or self.at_stake is not Leg.CANDIDATE:
+            return {}
+        breach: dict[str, list[str]] = {}
+        for one in sure:
+            breach.setdefault(one.slice, []).append(one.metric)
+        cells = ", ".join(f"{one.slice} x {one.metric}" for one in sure[:NAMED])
+        more = f" and {len(sure) - NAMED} more" if len(sure) > NAMED else ""
+        settings = self.config.rollback
+        follows = (
+            f"this evidence rolls it back once the cool-down of {settings.cool_down_s:.0f} s is over, unless it is "
+            "certified by then; whatever else stands against that, RollbackBlocked says"
+            if settings.automatic
+            else "nothing rolls it back by itself: rollback.automatic is false"
+        )
+        return {
+            "breach": breach,
+            "warning": f"the candidate is still in breach at the rollback tier ({cells}{more}); {follows}",
+        }
 
     async def _rehearse(self, order: str, to: Leg) -> None:
         """Have an engine answer a real question before callers depend on it.
