@@ -16,6 +16,7 @@ from understudy.drift.tolerance import Tolerances
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 REQUIRED = object()
+FILES = (".json", ".toml", ".proto", ".jsonl")
 
 
 def settings(cls: type, section: str = "") -> Iterator[tuple[str, Any]]:
@@ -96,6 +97,26 @@ def test_alert_rules_speak_of_catalogued_metrics_and_existing_runbooks() -> None
     assert set(re.findall(r"understudy_\w+", rules)) <= catalogue | histograms
     for runbook in re.findall(r"docs/runbooks/\w+\.md", rules):
         assert (ROOT / runbook).is_file(), runbook
+
+
+def test_runbooks_name_commands_options_and_keys_that_exist() -> None:
+    import typer
+    from understudy.cli import app
+
+    group = typer.main.get_command(app)
+    keys = {name for name, _ in settings(Config)}
+    keys |= {key.rpartition(".")[0] for key in keys}
+    for page in sorted((ROOT / "docs/runbooks").glob("*.md")):
+        for said in re.findall(r"`([^`]+)`", page.read_text()):
+            words = said.split()
+            if words[0] == "understudy":
+                command = group.commands[words[1]]  # type: ignore[attr-defined]
+                options = {name for one in command.params for name in one.opts}
+                assert {word for word in words if word.startswith("--")} <= options, f"{page.name}: {said}"
+            elif words[0] == "grpcurl":
+                assert words[1] == "-plaintext", f"{page.name}: {said} speaks TLS"
+            elif re.fullmatch(r"[a-z_]+(\.[a-z_]+)+", words[0]) and not words[0].endswith(FILES):
+                assert words[0] in keys, f"{page.name}: {said}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
