@@ -57,6 +57,7 @@ def test_a_breach_fires_at_once_with_a_stable_identity_and_its_numbers_in_the_an
         "severity": "critical",
     }
     assert "+0.150 [+0.070, +0.240]" in fired.annotations["description"]
+    assert "in the last" in fired.annotations["description"] and fired.annotations["recent"]
     later = book.update([a_verdict(votes=900, effect=0.4)], FINE, T0 + 61 * S)
     assert [(a.fingerprint, a.notice) for a in later] == [(fired.fingerprint, Notice.RESENT)]
     assert later[0].starts_ns == fired.starts_ns

@@ -260,14 +260,16 @@ def _breach(verdict: Verdict, tier: Tier, cell: Mapping[str, str]) -> _Said:
         f"{verdict.slice}: {verdict.metric} is worse on the candidate"
         + (" and nears its tolerance" if tier is Tier.WARN else " than tolerated"),
         f"effect {verdict.effect:+.3f} [{verdict.low:+.3f}, {verdict.high:+.3f}] against a tolerance of "
-        f"{verdict.tau:g}{half}, {verdict.votes} votes from at least {verdict.clusters} clusters, "
-        f"severity {verdict.severity}, coverage {verdict.coverage:.1%} ({verdict.reason})",
+        f"{verdict.tau:g}{half}, {verdict.recent:+.3f} in the last {verdict.recent_votes} of {verdict.votes} votes, "
+        f"from at least {verdict.clusters} clusters, severity {verdict.severity}, coverage {verdict.coverage:.1%} "
+        f"({verdict.reason})",
     )
     numbers = {
         "effect": f"{verdict.effect:.4f}",
         "low": f"{verdict.low:.4f}",
         "high": f"{verdict.high:.4f}",
         "votes": str(verdict.votes),
+        "recent": f"{verdict.recent:.4f}",
         "tau": f"{verdict.tau:g}",
     }
     labels = _labels(Name.BREACH, severity, {**cell, "tier": str(tier)})
