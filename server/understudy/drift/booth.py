@@ -298,6 +298,8 @@ class Booth:
     def renew(self, names: Iterable[Name]) -> None:
         """These cells begin anew: whoever was heard in them before may be counted again."""
         gone = frozenset(names)
+        if not gone:  # as nearly always
+            return
         self.settled -= gone
         for name in gone:
             self.newcomers.pop(name, None)

@@ -10,7 +10,7 @@
 No clock and no I/O: time is the votes' own, and the caller says when a tick is closed.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -183,20 +183,24 @@ class Drift:
         if self._search.on:
             self._search.take(self._cells, tally, where, total)
         rest = np.flatnonzero(where < 0)
-        strange = [tally.names[i] for i in rest.tolist()]
         checks = np.full(len(where), -1)
-        checks[rest] = self._control.where(strange)
-        cells = self._count(self._cells, tally.names, where, total)
-        control = self._count(self._control, tally.names, checks, total)
+        checks[rest] = self._control.where([tally.names[i] for i in rest.tolist()])
+        rest = rest[checks[rest] < 0]
+        strange = [tally.names[i] for i in rest.tolist()]
+        every = [(i, tally.names[i]) for i in rest.tolist() if tally.names[i][2] == EVERY]
+        cells = self._count(self._cells, where, total, every)
+        control = self._count(self._control, checks, total, every)
         self._settle_clusters()
         judge.check(self._control, control, self.thresholds)
         healthy = judge.healthy(self._cells, self._control)
         judge.compare(self._cells, cells, self.thresholds, self.tolerances, healthy=healthy)
         self._cells.cap(cells)
         self._control.cap(control)
-        met = {self._cells.lanes[i] for i in np.unique(self._cells.lane[where[where >= 0]]).tolist()}
         # Pairs of which nothing is known are given to lanes that may have ended: those do not keep one alive.
-        for lane in met | {name[0] for name in strange if name[2] != EVERY}:
+        met = {name[0] for name in strange if name[2] != EVERY}
+        for family, found in ((self._cells, where), (self._control, checks)):
+            met |= {family.lanes[i] for i in np.unique(family.lane[found[found >= 0]]).tolist()}
+        for lane in met:
             self._lanes[lane] = tick
         changes += self._settle(tick)
         spread = self._spread.test(self._cells, cells, tick, self._hash, self.thresholds)
@@ -242,20 +246,22 @@ class Drift:
                 self._control.mark(weight)
 
     def _count(
-        self, family: Family, names: tuple[Name, ...], where: Ints, total: tuple[Ints, Ints, Ints]
+        self,
+        family: Family,
+        where: Ints,
+        total: tuple[Ints, Ints, Ints],
+        every: Sequence[tuple[int, Name]],
     ) -> Ints:
         """Give a family its rows, and to every cell of a slice the pairs of which no more is known than that.
 
-        `where` is the cell of each of the names (-1: none), `total` the tally's.
+        `where` is the cell of each of the tally's names (-1: none), `total` its counts, `every` its names that stand
+        for every cell of their slice.
         """
         index, channel, number = total
         cell = where[index]
         own = cell >= 0
         unknown: list[Unknown] = []
-        for i in np.flatnonzero(where < 0).tolist():
-            lane, slice_, metric = names[i]
-            if metric != EVERY:
-                continue
+        for i, (lane, slice_, _) in every:
             mine = np.array(
                 [j for j, name in enumerate(family.names) if name[:2] == (lane, slice_)], dtype=np.int64
             )

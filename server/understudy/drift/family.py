@@ -20,6 +20,7 @@ it draws half of what is left.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -142,9 +143,9 @@ class Family:
     def __len__(self) -> int:
         return len(self.names)
 
-    def where(self, names: Iterable[Name]) -> Ints:
+    def where(self, names: Sequence[Name]) -> Ints:
         """The cell of each name; -1 where there is none."""
-        return np.array([self.index.get(name, -1) for name in names], dtype=np.int64)
+        return np.fromiter(map(self.index.get, names, repeat(-1)), dtype=np.int64, count=len(names))
 
     # -- cells ---------------------------------------------------------------------------------------------
 
