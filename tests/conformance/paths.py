@@ -196,7 +196,7 @@ class Bytes:
 
     class _Reader:
         def __init__(self) -> None:
-            self.text, self.size, self.error = "", 0, ""
+            self.text, self.size, self.text_bytes, self.error = "", 0, 0, ""
             self.times: list[int] = []
 
         def feed(self, chunk: Chunk, ns: int) -> None:

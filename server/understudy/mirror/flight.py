@@ -102,9 +102,11 @@ class Flight:
         """End it without a pair, now: its calls are cancelled."""
         if self.resolved:
             return
-        self._settle(outcome, reason)
-        if self.task is not None:
-            self.task.cancel()
+        try:
+            self._settle(outcome, reason)
+        finally:  # a defect there leaves no call behind
+            if self.task is not None:
+                self.task.cancel()
 
     def _settle(self, outcome: Outcome, reason: Reason | None) -> None:
         self.resolved = True
