@@ -167,9 +167,12 @@ def test_a_row_with_callers_over_tls_pairs_everything(field: Field) -> None:
 
 def test_control_replies_are_asked_for_and_counted(field: Field) -> None:
     asked = replace(row("paired-control"), parts=partial(understudy, mirror="on", control=1.0))
-    field.start(asked)  # with its first calls: on a busy machine further ones rest, as they should
+    field.start(asked)
     try:
-        figures = scarce(field, asked, replace(QUICK, scarce_s=0.5))
+        for _ in range(10):  # on a busy machine they rest, as they should
+            figures = scarce(field, asked, replace(QUICK, scarce_s=0.5))
+            if field.account(asked).controls:
+                break
         assert 0 < field.account(asked).controls <= field.account(asked).paired
     finally:
         field.stop(asked.name)
