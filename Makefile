@@ -100,6 +100,7 @@ load: $(STAMP)  ## The load generator and its engine, which tests of the benchma
 	$(BIN)/python -m bench.tools
 
 # The demos are held to their time limits, so nothing runs beside them; the rest waits for processes and clocks, mostly.
+# Reordered, the files of few tests would come last, and some of those take minutes.
 JOBS ?= 2
 test: $(STAMP)  ## The whole test suite
 	@$(MAKE) --no-print-directory --keep-going load grpc-js perf-analyzer smg \

@@ -18,7 +18,8 @@ from understudy.pair import Leg
 from understudy.rollback import Action, Why
 from understudy.service.lines import listen
 
-from tests.verdicts import LANE, OTHER, a_verdict
+from tests.app.pilots import both_answer
+from tests.verdicts import OTHER, a_verdict
 
 
 class Relay:
@@ -214,14 +215,7 @@ async def test_a_candidate_that_answers_again_while_the_baseline_is_asked_stays(
 def a_candidate_in_breach(directory: Path, monkeypatch: pytest.MonkeyPatch, **more: Any) -> Pilot:
     """Judged and rolled back, with a relay that does not answer."""
 
-    async def answers(self: Pilot) -> None:
-        self.probed_ns = self.clock()
-
-    monkeypatch.setattr(Pilot, "look_at_baseline", answers)
-    members = {
-        Leg.BASELINE: roster.Member("127.0.0.1:1", LANE.baseline),
-        Leg.CANDIDATE: roster.Member("127.0.0.1:2", LANE.candidate),
-    }
+    members = both_answer(monkeypatch)
     pilot = a_pilot(directory, **more)
     pilot.roster = members
     roster.write(directory / RECORD, members)

@@ -10,12 +10,12 @@ from understudy.app.process import RECORD
 from understudy.compat import Settings
 from understudy.config import Config, parse
 from understudy.errors import ConfigError
-from understudy.pair import Leg
 from understudy.rollback import Action, Why
 from understudy.service.lines import listen
 
+from tests.app.pilots import both_answer
 from tests.compat.stage import staged
-from tests.verdicts import LANE, a_verdict
+from tests.verdicts import a_verdict
 
 
 def configured(directory: Path, **more: Any) -> Config:
@@ -28,14 +28,7 @@ def configured(directory: Path, **more: Any) -> Config:
 
 
 def a_pilot(directory: Path, monkeypatch: pytest.MonkeyPatch, compat: dict[str, Any]) -> Pilot:
-    async def answers(self: Pilot) -> None:
-        self.probed_ns = self.clock()
-
-    monkeypatch.setattr(Pilot, "look_at_baseline", answers)
-    members = {
-        Leg.BASELINE: roster.Member("127.0.0.1:1", LANE.baseline),
-        Leg.CANDIDATE: roster.Member("127.0.0.1:2", LANE.candidate),
-    }
+    members = both_answer(monkeypatch)
     roster.write(directory / RECORD, members)
     return Pilot(configured(directory, compat=compat), members, lambda: None)
 

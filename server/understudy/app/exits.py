@@ -30,9 +30,8 @@ def guarded(command: Callable[[], object], *, trace: bool = False) -> int:
     screen, place = sys.stdout, _place()
     try:
         code = _ended(command, trace=trace or bool(os.environ.get(DEBUG)))
-        if code and (
-            sys.stdout is not screen or _place() != place
-        ):  # the libraries' ways to take a broken pipe, with 1
+        # The libraries' ways to take a broken pipe, with 1: a screen of their own, or nowhere in its place.
+        if code and (sys.stdout is not screen or _place() != place):
             return PIPE
         sys.stdout.flush()
     except BrokenPipeError:  # its reader has what it wanted: `| head`

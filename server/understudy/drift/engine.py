@@ -103,8 +103,9 @@ class Drift:
     @property
     def current(self) -> list[str]:
         """Of these, the ones that pairs came from lately: what became of a pair nobody knows concerns them."""
-        last = max((self._lanes[lane] for lane in self.lanes), default=0)
-        return [lane for lane in self.lanes if self._lanes[lane] >= last - self.tolerances.stalled_ticks]
+        lanes = self.lanes
+        last = max((self._lanes[lane] for lane in lanes), default=0)
+        return [lane for lane in lanes if self._lanes[lane] >= last - self.tolerances.stalled_ticks]
 
     @property
     def discovered(self) -> list[Name]:

@@ -108,7 +108,6 @@ class _Run:
         self.breached: dict[tuple[str, str, str], int] = {}
         """Votes of a cell when it first breached."""
         self.span: tuple[float, float] | None = None
-        self.named = False
         self.metrics: set[str] = set()
         self.slices: set[str] = set()
         self.expected: set[str] = set()
@@ -150,7 +149,6 @@ class _Run:
 
     def _take(self, taken: Taken) -> None:
         self.rows += len(taken.ts)
-        self.named = self.named or any(isinstance(saying, Declared) for saying in taken.sayings)
         for saying in taken.sayings:
             if isinstance(saying, Declared):
                 self.expected.update(slice_ for slice_, _ in saying.cells)
@@ -310,7 +308,7 @@ class _Run:
             counters,
             calendar=self.calendar,
             slack_s=self.settings.slack_s,
-            named=self.named,
+            named=bool(self.expected),
             metrics=self.metrics - {EVERY},
             silent=self.expected - self.slices,
             ignored={name for source in self.sources for name in source.ignored},

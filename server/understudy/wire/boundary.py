@@ -77,9 +77,8 @@ class Streams:
     def refuse(self, last: int) -> None:
         """Nothing above `last` is served: what comes on such streams the server ignores (RFC 9113 section 6.8)."""
         self.limit = min(self.limit, last)
-        while (
-            self.open and next(reversed(self.open)) > self.limit
-        ):  # they stand in the order of their opening
+        # They stand in the order of their opening.
+        while self.open and next(reversed(self.open)) > self.limit:
             self.open.popitem()
 
 
