@@ -1,0 +1,410 @@
+"""Prompts of our own that ask for what IFEval's do in other words, for `eval.instruction`.
+
+Each is (prompt, instructions); an instruction is its kind's name and its arguments as IFEval writes them, of which
+`at least`, `less than` and `exactly` are relations. OPEN was looked at while rules were made; BLIND was written
+after them, and no rule was changed for it.
+"""
+
+# ruff: noqa: E501 - a prompt reads better unbroken
+
+from collections.abc import Sequence
+
+Given = tuple[str, tuple[object, ...]]
+Asked = tuple[str, Sequence[Given]]
+
+
+def _of(kind: str, *arguments: object) -> Given:
+    return kind, arguments
+
+
+COMMA = _of("punctuation:no_comma")
+JSON = _of("detectable_format:json_format")
+TITLE = _of("detectable_format:title")
+TWO = _of("combination:two_responses")
+QUOTED = _of("startend:quotation")
+UPPER = _of("change_case:english_capital")
+LOWER = _of("change_case:english_lowercase")
+YES = _of("detectable_format:constrained_response")
+
+
+def words(relation: str, number: int) -> Given:
+    return _of("length_constraints:number_words", relation, number)
+
+
+def sentences(relation: str, number: int) -> Given:
+    return _of("length_constraints:number_sentences", relation, number)
+
+
+def paragraphs(number: int) -> Given:
+    return _of("length_constraints:number_paragraphs", number)
+
+
+def first(word: str, nth: int, number: int) -> Given:
+    return _of("length_constraints:nth_paragraph_first_word", word, nth, number)
+
+
+def bullets(number: int) -> Given:
+    return _of("detectable_format:number_bullet_lists", number)
+
+
+def lights(number: int) -> Given:
+    return _of("detectable_format:number_highlighted_sections", number)
+
+
+def places(number: int) -> Given:
+    return _of("detectable_content:number_placeholders", number)
+
+
+def sections(mark: str, number: int) -> Given:
+    return _of("detectable_format:multiple_sections", mark, number)
+
+
+def postscript(marker: str) -> Given:
+    return _of("detectable_content:postscript", marker)
+
+
+def end(phrase: str) -> Given:
+    return _of("startend:end_checker", phrase)
+
+
+def repeat(request: str) -> Given:
+    return _of("combination:repeat_prompt", request)
+
+
+def capitals(relation: str, number: int) -> Given:
+    return _of("change_case:capital_word_frequency", relation, number)
+
+
+def tongue(code: str) -> Given:
+    return _of("language:response_language", code)
+
+
+def has(*keywords: str) -> Given:
+    return _of("keywords:existence", *keywords)
+
+
+def lacks(*forbidden: str) -> Given:
+    return _of("keywords:forbidden_words", *forbidden)
+
+
+def times(word: str, relation: str, number: int) -> Given:
+    return _of("keywords:frequency", word, relation, number)
+
+
+def letter(character: str, relation: str, number: int) -> Given:
+    return _of("keywords:letter_frequency", character, relation, number)
+
+
+LEAST, LESS, EXACTLY = "at least", "less than", "exactly"
+
+OPEN: Sequence[Asked] = (
+    # keywords
+    (
+        'Draft a short note to the neighbours about the street party. Be sure to work in the words "barbecue" and "music".',
+        [has("barbecue", "music")],
+    ),
+    ("Describe a sunrise over the sea; your description has to contain the keyword amber.", [has("amber")]),
+    (
+        "Tell me about volcanoes. The following keywords must be present: magma, crater, ash.",
+        [has("magma", "crater", "ash")],
+    ),
+    ('Summarise how vaccines work, and please mention "antibody" somewhere.', [has("antibody")]),
+    (
+        "Write a product review of a kettle. Incorporate the terms 'stainless' and 'whistle'.",
+        [has("stainless", "whistle")],
+    ),
+    (
+        "Explain tides to a child. The words moon and gravity should appear in your answer.",
+        [has("moon", "gravity")],
+    ),
+    (
+        "Compose a toast for a wedding that uses the words “promise” and “laughter”.",
+        [has("promise", "laughter")],
+    ),
+    (
+        'Describe a rainy day. The word "umbrella" must show up no fewer than four times.',
+        [times("umbrella", LEAST, 4)],
+    ),
+    (
+        "Write a travel diary entry in which the word 'train' occurs at least five times.",
+        [times("train", LEAST, 5)],
+    ),
+    ('Explain what a budget is. Use the term "income" a minimum of 3 times.', [times("income", LEAST, 3)]),
+    ('Give me a speech about patience. Keep the word "wait" to at most two uses.', [times("wait", LESS, 3)]),
+    ("Write about honey bees and use the keyword pollen more than 4 times.", [times("pollen", LEAST, 5)]),
+    ("Tell a bedtime story, with the word dragon appearing fewer than 6 times.", [times("dragon", LESS, 6)]),
+    (
+        "Write a city guide for Lisbon where the name Lisbon is mentioned at least twice.",
+        [times("lisbon", LEAST, 2)],
+    ),
+    ('Review the film without mentioning the words "plot" or "ending".', [lacks("plot", "ending")]),
+    (
+        "How does a bicycle stay upright? Leave out the words physics and gyroscope.",
+        [lacks("physics", "gyroscope")],
+    ),
+    ("Please describe winter. The words snow and cold are forbidden.", [lacks("snow", "cold")]),
+    ("Write a slogan for a bakery, but never use the word 'fresh'.", [lacks("fresh")]),
+    (
+        'Explain photosynthesis. You may not use the terms "chlorophyll" and "glucose".',
+        [lacks("chlorophyll", "glucose")],
+    ),
+    ('Describe your ideal holiday. Don\'t say "beach".', [lacks("beach")]),
+    (
+        "Give me tips on public speaking and steer clear of the words fear, panic, and nerves.",
+        [lacks("fear", "panic", "nerves")],
+    ),
+    ("Write a limerick on a goat. The letter z must occur at least 3 times.", [letter("z", LEAST, 3)]),
+    ("Tell me a fact about Peru without using the letter 'a'.", [letter("a", LESS, 1)]),
+    ('Write four lines on autumn. Make the letter "w" appear no more than 5 times.', [letter("w", LESS, 6)]),
+    ("Congratulate my sister on her exam and put in at least 5 exclamation marks.", [letter("!", LEAST, 5)]),
+    ("Write a post on our new office and use at least three hashtags.", [letter("#", LEAST, 3)]),
+    ("Write a paragraph on owls in which the letter k shows up fewer than 4 times.", [letter("k", LESS, 4)]),
+    # language
+    ("What causes earthquakes? Reply exclusively in Portuguese.", [tongue("pt")]),
+    ("Give three facts about camels. Your entire answer has to be in Arabic.", [tongue("ar")]),
+    ("Introduce yourself. Use only the Bengali language in your reply, nothing else.", [tongue("bn")]),
+    ("Write a greeting card in Finnish and in no other language.", [tongue("fi")]),
+    ("Why is the sky blue? Respond in Korean.", [tongue("ko")]),
+    ("Describe a market in the morning; the whole text should be written in Urdu.", [tongue("ur")]),
+    # lengths
+    ("Explain inflation using no more than four sentences.", [sentences(LESS, 5)]),
+    (
+        "Give your opinion on remote work. Your reply needs to have a minimum of 12 sentences.",
+        [sentences(LEAST, 12)],
+    ),
+    ("Introduce the city of Ghent in fewer than eight sentences.", [sentences(LESS, 8)]),
+    ("Tell the story of Icarus in exactly five sentences.", [sentences(EXACTLY, 5)]),
+    ("Sum up the plot of Hamlet in 3 sentences or fewer.", [sentences(LESS, 4)]),
+    (
+        "Describe how cheese is made; use between 6 and 9 sentences.",
+        [sentences(LEAST, 6), sentences(LESS, 10)],
+    ),
+    ("Write an obituary for a fictional explorer of no less than 250 words.", [words(LEAST, 250)]),
+    ("Explain blockchain, keeping it under 80 words.", [words(LESS, 80)]),
+    ("Give me a cover letter for a nurse. Don't exceed 180 words.", [words(LESS, 181)]),
+    ("I need a 600+ word article on composting.", [words(LEAST, 600)]),
+    ("What is dark matter? Limit your answer to 90 words.", [words(LESS, 91)]),
+    ("Tell me about the Silk Road in 150 to 200 words.", [words(LEAST, 150), words(LESS, 201)]),
+    ("Write a story about a lighthouse keeper that is longer than 700 words.", [words(LEAST, 701)]),
+    ("Explain jury duty in a maximum of 120 words, please.", [words(LESS, 121)]),
+    ("Write 40 words or less about the colour green.", [words(LESS, 41)]),
+    ("Write an essay about rivers with a word count of at least 350.", [words(LEAST, 350)]),
+    (
+        "Write a report about bees in exactly four paragraphs. Put *** between the paragraphs.",
+        [paragraphs(4)],
+    ),
+    (
+        "Your answer on the causes of the First World War should consist of 3 paragraphs, with the markdown divider *** between them.",
+        [paragraphs(3)],
+    ),
+    (
+        "Give me 5 paragraphs on stoicism. Use three asterisks (***) to separate one paragraph from the next.",
+        [paragraphs(5)],
+    ),
+    ("Write about the sea. Two paragraphs, divided by ***, please.", [paragraphs(2)]),
+    (
+        'Discuss school uniforms in 4 paragraphs separated by blank lines. The second paragraph has to begin with the word "However".',
+        [first("however", 2, 4)],
+    ),
+    (
+        "Write three paragraphs about jazz with two line breaks between paragraphs. Start the third paragraph with the word trumpet.",
+        [first("trumpet", 3, 3)],
+    ),
+    (
+        'Write about tea in exactly 2 paragraphs. The first word of the second paragraph must be "Ceylon".',
+        [first("ceylon", 2, 2)],
+    ),
+    (
+        "There should be 5 paragraphs, separated with two new lines. Paragraph 4 must open with the word finally. The topic is saving money.",
+        [first("finally", 4, 5)],
+    ),
+    # format
+    (
+        "Create an invitation to a garden party with no fewer than four placeholders in square brackets, like [date].",
+        [places(4)],
+    ),
+    (
+        "Write an email template for late payments. It should have at least 6 placeholders, each in square brackets, e.g. [amount].",
+        [places(6)],
+    ),
+    ("Draft a reference letter. Include 3 or more placeholders such as [company].", [places(3)]),
+    (
+        "Write a letter to my landlord about the heating and add a postscript that begins with P.S.",
+        [postscript("P.S.")],
+    ),
+    ("Thank my colleagues for the gift. At the end, put a P.P.S. note.", [postscript("P.P.S")]),
+    ("Explain how to plant tulips and finish with a postscript starting with P.S.", [postscript("P.S.")]),
+    (
+        "Tell grandma about our trip. Please append a P.P.S at the bottom of the letter.",
+        [postscript("P.P.S")],
+    ),
+    ("Why should I exercise? Answer in exactly five bullet points.", [bullets(5)]),
+    ("List the benefits of reading. Use 4 markdown bullets, like:\n* First point", [bullets(4)]),
+    ("Summarise the rules of chess as a bulleted list with exactly 7 items.", [bullets(7)]),
+    ("Your reply on Kyoto should include precisely two bullet points (* like this).", [bullets(2)]),
+    (
+        'Is it safe to swim after eating? Reply with one of these: "My answer is yes.", "My answer is no.", "My answer is maybe."',
+        [YES],
+    ),
+    (
+        "Will it rain in the Sahara this year? Choose from the following: 'My answer is yes.', 'My answer is no.', 'My answer is maybe.'",
+        [YES],
+    ),
+    (
+        'Is a tomato a fruit? You must say either "My answer is yes." or "My answer is no." or "My answer is maybe."',
+        [YES],
+    ),
+    (
+        "Explain the water cycle and emphasise at least four phrases in markdown, e.g. *evaporation*.",
+        [lights(4)],
+    ),
+    ("Write a pep talk with no fewer than 3 highlighted sections, like *this one*.", [lights(3)]),
+    ("Describe Venice. Put at least two parts in italics with markdown, like *canal*.", [lights(2)]),
+    (
+        "Give a history of paper, highlighting five or more passages with asterisks (*highlighted passage*).",
+        [lights(5)],
+    ),
+    ("Write a manual for a toaster in 3 sections, each starting with SECTION X.", [sections("SECTION", 3)]),
+    (
+        "Your guide to camping must have five parts. Mark the start of each one with Part X.",
+        [sections("Part", 5)],
+    ),
+    ('Write a training plan with 4 sections labelled "Section X".', [sections("Section", 4)]),
+    (
+        "Plan a trip to Norway. It should have 6 sections; begin each with Day X, such as Day 1.",
+        [sections("Day", 6)],
+    ),
+    ("List the planets and their moons as JSON.", [JSON]),
+    ("Give me a recipe for pancakes. The entire reply must be valid JSON.", [JSON]),
+    ("Tell me who wrote these books: Emma, Dracula. Respond with JSON only.", [JSON]),
+    ("Name two rivers in Spain and put your whole answer in JSON format, nothing else.", [JSON]),
+    ("Write a poem on moss and give it a title in double angular brackets, like <<moss>>.", [TITLE]),
+    (
+        "Write an essay on honesty. Include a title enclosed in double angle brackets, e.g. <<my title>>.",
+        [TITLE],
+    ),
+    ("Review a phone; the heading goes in double angular brackets (<<heading>>).", [TITLE]),
+    # combination
+    ("Give me two different excuses for being late, with six asterisks (******) between them.", [TWO]),
+    ("How do I get rid of ants? I want two distinct answers, separated by ******.", [TWO]),
+    ("Provide 2 versions of a birthday greeting and divide them using 6 asterisk symbols: ******", [TWO]),
+    (
+        "What makes a good leader?\n\nRepeat the question above word for word first, then answer it. Say nothing before that.",
+        [repeat("What makes a good leader?")],
+    ),
+    (
+        "Before answering, copy the request below exactly, without changing a word.\n\nName three uses of vinegar.",
+        [repeat("Name three uses of vinegar.")],
+    ),
+    (
+        "Suggest a name for a parrot.\nFirst, restate the request above verbatim, then give your answer.",
+        [repeat("Suggest a name for a parrot.")],
+    ),
+    (
+        "Start by repeating the following request exactly as it is, then respond to it.\n\nExplain why cats purr.",
+        [repeat("Explain why cats purr.")],
+    ),
+    # start and end
+    (
+        'How do I fix a dripping tap? Conclude your reply with the sentence "Call a plumber if it still drips."',
+        [end("Call a plumber if it still drips.")],
+    ),
+    (
+        'Write a fable about a fox. It must end with the exact words "and the fox slept."',
+        [end("and the fox slept.")],
+    ),
+    (
+        'Tell me about sleep. The last sentence of your answer should be "Good night and sleep well." Nothing may follow it.',
+        [end("Good night and sleep well.")],
+    ),
+    (
+        'Give me advice on interviews and close with this phrase: "You have got this!"',
+        [end("You have got this!")],
+    ),
+    (
+        'Describe the Alps. The final words of your response must be "see you at the summit".',
+        [end("see you at the summit")],
+    ),
+    ("What is recursion? Put quotation marks around your entire answer.", [QUOTED]),
+    ("Describe a sunset. Your whole reply must be enclosed in double quotes.", [QUOTED]),
+    (
+        "Invent a motto for a running club and surround the full response with double quotation marks.",
+        [QUOTED],
+    ),
+    ("Say something kind. Begin and end your response with a double quotation mark.", [QUOTED]),
+    # case
+    ("Write a warning label for a chainsaw with at least 6 words in all caps.", [capitals(LEAST, 6)]),
+    (
+        "Tell me about penguins. Fully capitalised words (like THIS) should appear no more than 4 times.",
+        [capitals(LESS, 5)],
+    ),
+    (
+        "Write a sales email in which words in all capital letters appear fewer than 3 times.",
+        [capitals(LESS, 3)],
+    ),
+    ("Explain fire safety and use at least eight all-caps words.", [capitals(LEAST, 8)]),
+    ("Announce the sale. Write everything in capital letters and in English.", [UPPER]),
+    ("Tell me about thunder. Your full reply should be in uppercase English letters only.", [UPPER]),
+    ("DESCRIBE A STORM. Use all caps throughout your answer.", [UPPER]),
+    (
+        "Describe a library; lowercase letters are not allowed in your answer, which must be in English.",
+        [UPPER],
+    ),
+    ("write a note about tea. use only lowercase letters, please.", [LOWER]),
+    ("Tell me about snails, in English and entirely in lower case.", [LOWER]),
+    ("Write a diary entry. Capital letters are not allowed anywhere in your response.", [LOWER]),
+    ("Describe the harbour without any uppercase letters. Your reply should be in English.", [LOWER]),
+    # punctuation
+    ("Tell me how glass is made. Commas are not permitted in your reply.", [COMMA]),
+    ("Write a haiku on frost; it must be free of commas.", [COMMA]),
+    ("Describe a farm and avoid commas altogether.", [COMMA]),
+    ("What is a comet? Answer without using a single comma.", [COMMA]),
+    ("Give directions to the library. You are not to use commas.", [COMMA]),
+    # several at once
+    (
+        "Write a blog post about pottery. No commas, please, and at least 300 words. Add a title in double angular brackets such as <<clay>>.",
+        [COMMA, words(LEAST, 300), TITLE],
+    ),
+    (
+        'Explain solar power in all lowercase letters. Include the keywords "panel" and "grid" and finish with "Any questions?"',
+        [LOWER, has("panel", "grid"), end("Any questions?")],
+    ),
+    (
+        'Draft a complaint about a delayed parcel with at least 3 placeholders in square brackets and fewer than 10 sentences. Do not use the word "angry".',
+        [places(3), sentences(LESS, 10), lacks("angry")],
+    ),
+    ("Answer in German only: what is a polder? Use exactly 3 bullet points.", [tongue("de"), bullets(3)]),
+    (
+        "Wrap your entire response in double quotes and highlight at least 2 sections with markdown, i.e. *like this*. The topic is trust.",
+        [QUOTED, lights(2)],
+    ),
+    (
+        "Write about elephants. The word trunk should appear at least 3 times, the letter q at most once, and end with a P.S.",
+        [times("trunk", LEAST, 3), letter("q", LESS, 2), postscript("P.S.")],
+    ),
+    (
+        "Give two different slogans separated by six asterisks ******. Each in JSON? No: plain text, and without commas.",
+        [TWO, COMMA],
+    ),
+    # nothing that can be held against a reply
+    ("Write a 500 word essay on the French Revolution.", []),
+    ('How many commas are in the sentence "Red, white, and blue"?', []),
+    ('What does the word "ephemeral" mean?', []),
+    ("Fix the grammar: i has two cat, they is nice", []),
+    ("Write a Python function that converts a string to lowercase.", []),
+    ("How do I parse JSON in Go?", []),
+    ("Translate 'good morning' into Spanish.", []),
+    ("Explain the difference between a postscript and a footnote.", []),
+    ("Give me five words that rhyme with moon.", []),
+    ("Which words in this text are in all capital letters: 'The USA and the UK signed'?", []),
+    ("What's the letter frequency of 'e' in English?", []),
+    ("Summarize these bullet points in a few lines: * cheap * fast * good", []),
+    ("Write a sentence about a man who could not end his letter with a proper goodbye.", []),
+    ("Why do people put titles in quotation marks?", []),
+    ("How many words does the average novel have, and do most have more than 50,000 words?", []),
+    ("My teacher says every paragraph should have at least five sentences. Is that right?", []),
+    ('Who said "Ask not what your country can do for you"?', []),
+    ("Make this more formal: hey, can u send the docs asap", []),
+)
+
+BLIND: Sequence[Asked] = ()
