@@ -1,8 +1,8 @@
-"""What a prompt asks a reply to look like: structure, language of the answer, kind of task.
+"""What a prompt asks a reply to look like: structure, what it must hold, language of the code, kind of task.
 
 Rules over the head and tail of the prompt, in English with the common words of Spanish, French, German,
-Portuguese and Italian. A rule that is not sure says nothing: an expectation that was never asked for would
-turn healthy replies into format breaks.
+Portuguese, Italian, Russian, Chinese, Japanese and Korean. A rule that is not sure says nothing: an
+expectation that was never asked for would turn healthy replies into format breaks.
 """
 
 # ruff: noqa: E501, RUF001 - word lists read better unbroken, and their letters are meant
@@ -10,6 +10,7 @@ turn healthy replies into format breaks.
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 READ = 4_000
 """Characters read from each end of a prompt: instructions stand at its start or its end."""
@@ -25,6 +26,10 @@ class Structure(StrEnum):
     NUMBERED = "numbered"
     CODE = "code"
     CHOICE = "choice"
+    XML = "xml"
+    HTML = "html"
+    YAML = "yaml"
+    HEADINGS = "headings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +40,15 @@ class Expectation:
     items: int | None = None
     """Number of list items or bullets asked for."""
     language: str = ""
-    """Programming language of the code asked for, lower case; empty when unnamed."""
+    """Programming language of the code asked for, lower case; "markdown" of a table that is to be Markdown."""
     number: bool = False
     """The answer is a number: a sum, a word problem, a conversion."""
     repetition: bool = False
     """The prompt itself asks for something to be repeated."""
+    alone: bool = False
+    """The structure is to be the whole reply; a code fence around it is no prose."""
+    keys: tuple[str, ...] = ()
+    """Names that every JSON object asked for must have."""
 
 
 _WORDS = {
@@ -49,34 +58,67 @@ _WORDS = {
 }  # fmt: skip
 _N = r"(\d{1,2}|" + "|".join(_WORDS) + r")"
 
-_ASK = (
+_VERB = (
     r"\b(?:write|make|give|turn|create|return|output|respond|reply|answer|format|provide|produce|extract|generate|"
-    r"convert|present|list|use|as|in|into|with|only|valid|devuelve|responde|escribe|como|formato|en|renvoie|réponds|"
-    r"écris|format|als|gib|antworte|schreibe|im|retorne|responda|escreva|em|rispondi|scrivi|restituisci)\b"
+    r"convert|present|list|show|summari[sz]e|describe|wrap|use|devuelve|responde|escribe|dame|renvoie|réponds|écris|donne|gib|"
+    r"antworte|schreibe|erstelle|retorne|responda|escreva|rispondi|scrivi|restituisci|crea|верни|ответь|напиши)\b"
+)
+_ASK = (
+    _VERB.removesuffix(r")\b")
+    + r"|as|in|into|with|only|valid|como|formato|en|format|als|im|em|com|come|con|в|формате)\b"
 )
 _JSON = re.compile(
-    rf"{_ASK}[^.\n]{{0,40}}\bjson\b|\bjson (?:object|array|format|only|response|output|with|blob|schema)|:\s*json\b",
+    rf"{_ASK}[^.\n]{{0,40}}\bjson(?![a-z])|\bjson (?:object|array|format|only|response|output|with|blob|schema|document|block)|:\s*json\b|"
+    r"[以用為为] ?json|(?<![a-z])json ?(?:格式|形式|フォーマット|で|형식|으로|로)",
     re.IGNORECASE,
 )
 _NOT_JSON = re.compile(
-    r"\b(?:parse[sr]?|load|read|what is|explain|validate|function|script|program|python|javascript|code) [^.\n]{0,40}"
+    r"\b(?:parse[sr]?|load|read|what is|explain|validate|function|script|program|python|javascript|code) [^.\n]{0,80}"
     r"\bjson\b|\bjson\b[^.\n]{0,24}\b(?:parser|library|file)\b",
     re.IGNORECASE,
 )
 _CSV = re.compile(
-    rf"{_ASK}[^.\n]{{0,30}}\bcsv\b(?! file)|\bcomma[- ]separated (?:values|table)\b", re.IGNORECASE
+    rf"{_ASK}[^.\n]{{0,30}}\bcsv(?![a-z])(?! file)|\bcomma[- ]separated (?:values|table)\b|(?<![a-z])csv ?(?:格式|形式|형식)",
+    re.IGNORECASE,
+)
+_XML = re.compile(
+    rf"{_VERB}[^.\n]{{0,50}}\bxml\b(?! (?:parser|schema|file))|\b(?:in|as|into|valid|well-formed) (?:an? )?xml\b(?! (?:file|parser))|"
+    r"(?<![a-z])xml ?(?:格式|形式|형식)",
+    re.IGNORECASE,
+)
+_HTML = re.compile(
+    rf"{_VERB}[^.\n]{{0,40}}\bhtml (?:page|document|table|list|form|snippet|fragment|email|template|code|format|output)\b|"
+    r"\b(?:rendered|formatted|written|output|answer|respond|reply) (?:as|in) (?:valid )?html\b|\bas an? (?:valid )?html\b",
+    re.IGNORECASE,
+)
+_YAML = re.compile(
+    rf"{_VERB}[^.\n]{{0,50}}\byaml\b(?! (?:parser|files))|\b(?:in|as|valid) yaml format\b|\byaml only\b|(?<![a-z])yaml ?(?:格式|形式|형식)",
+    re.IGNORECASE,
+)
+_PROGRAM = re.compile(
+    r"\b(?:parse[sr]?|load|read|what is|explain|validate|convert|function|script|program|difference) [^.\n]{0,60}\b(?:xml|yaml|html)\b",
+    re.IGNORECASE,
 )
 _TABLE = re.compile(
     r"\bmarkdown table\b|\b(?:as|in|into) an? (?:\w+ ){0,2}table\b|\b(?:make|create|write|draw|give|provide|produce|build) (?:\w+ ){0,3}table\b"
-    r"(?! (?:of contents|tennis|lamp|read|topic))|\btabla markdown\b|\btableau markdown\b|\bmarkdown-tabelle\b",
+    r"(?! (?:of contents|tennis|lamp|read|topic))|\b(?:in|as) (?:\w+ )?table (?:format|form)\b|\btabla markdown\b|\btableau markdown\b|\bmarkdown-tabelle\b|"
+    r"\b(?:en|como|als|em|come|in|sous forme de|in forma di|como uma) (?:una? |einer? |uma |un )?(?:tabla|tabelle|tableau|tabela|tabella)\b|"
+    r"в виде таблиц|表格形式|以表格|用表格|表形式|表で|표로|표 형식",
     re.IGNORECASE,
 )
+_MARKDOWN = re.compile(r"\bmarkdown\b|`\||[\"']\|[\"']", re.IGNORECASE)
 _NUMBERED = re.compile(
-    r"\bnumbered list\b|\blista numerada\b|\bliste numérotée\b|\bnummerierte liste\b|\blista numerata\b",
+    r"\bnumbered (?:list|steps)\b|\blista numerada\b|\bliste numérotée\b|\bnummerierte liste\b|\b(?:lista numerata|elenco numerato)\b|"
+    r"нумерованн\w{1,4} спис|编号列表|編號列表|番号付き|번호 매기기",
     re.IGNORECASE,
 )
 _BULLETS = re.compile(
-    r"(?<!from )(?<!these )(?<!given )(?<!following )(?<!list of )\bbullet(?:ed)?[- ]?(?:list|points?)?\b|\bviñetas\b|\bà puces\b|\baufzählung",
+    r"(?<!from )(?<!these )(?<!given )(?<!following )(?<!list of )\bbullet(?:ed)?[- ]?(?:list|points?)?\b|\bviñetas\b|\bà puces\b|\baufzählung|"
+    r"\belenco puntato\b|маркированн\w{1,4} спис|项目符号|箇条書き|글머리",
+    re.IGNORECASE,
+)
+_HEADINGS = re.compile(
+    r"\bmarkdown (?:section )?head(?:ing|er)s?\b|\bhead(?:ing|er)s? in markdown\b|\buse (?:#{1,6}|h[1-3]) (?:for )?(?:section )?head(?:ing|er)s?\b",
     re.IGNORECASE,
 )
 _CODE = re.compile(
@@ -94,6 +136,29 @@ _CHOICE = re.compile(
     re.IGNORECASE,
 )
 _OPTION = re.compile(r"(?:^|[\s(])([A-E])[).:] ")
+_NOT = re.compile(
+    r"\b(?:no|not|don't|never|without|avoid|instead of|rather than|nor|sin|ohne|sans|sem|senza)\b[^.!?,;:\n]{0,40}$|不要[^。\n]{0,20}$",
+    re.IGNORECASE,
+)
+_NONE = re.compile(r"\b(?:no|not|without|avoid|never)(?: (?:use|in|as|an?|any))? \w{2,20}$", re.IGNORECASE)
+_ALONE = re.compile(
+    r"\b(?:only|just|solely|exclusively|nothing (?:else )?but)\b[^.\n]{0,40}\b(?:json|xml|csv|yaml|html)\b|\b(?:json|xml|csv|yaml|html)(?: \w+){0,2} (?:only|alone)\b|"
+    r"\bnothing else\b|\b(?:entire|whole|complete) (?:output|response|answer|reply)\b|\ball of your (?:output|response|answer|reply)\b|"
+    r"\banything (?:else|outside|before|after|other|besides|around)\b|\bno (?:other|additional|extra|further|surrounding) (?:text|prose|words?|comment\w*|explanation\w*|content|output)\b|"
+    r"\b(?:no|without)(?: any)? (?:explanation|preamble|commentary|prose|introduction|extra text|additional text|other text)\w*\b|"
+    r"\b(?:solo|únicamente|uniquement|seulement|rien d'autre|ausschließlich|nur|apenas|somente|soltanto|только)\b[^.\n]{0,30}\b(?:json|xml|csv|yaml)\b|[仅只][^。\n]{0,8}json",
+    re.IGNORECASE,
+)
+_KEYS = re.compile(
+    r"\b(?:keys?|fields?|properties|attributes|claves|campos|clés|champs|schlüsseln?|feldern?|chiavi|campi)\b"
+    r"(?: (?:named|called|are|is|should be|must be))? ?:? ?((?:[\"'`]?[A-Za-z_]\w{0,30}[\"'`]?(?:, and |, or |, | and | & | y | et | und | e )){0,14}[\"'`]?[A-Za-z_]\w{0,30}[\"'`]?)",
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"[A-Za-z_]\w{0,30}")
+_NO_KEY = frozenset(
+    "and or the a an in of for to with from as must should each its values value that which are is be name-value only "
+    "using where if you your this these those it on at by not no do y et und e following below".split()
+)
 _ITEMS = re.compile(
     rf"\b(?:exactly|list|give(?: me)?|write|name|provide|suggest|contain|have|include|top|make)\b(?: me| exactly| the| at least)? {_N} "
     r"(?:(?!and\b|or\b|to\b)[a-z-]{2,14} ){0,2}"
@@ -121,33 +186,80 @@ def window(prompt: str) -> str:
 
 def expect(prompt: str) -> Expectation:
     """Read a prompt."""
-    if not prompt:
-        return Expectation()
-    text = window(prompt)
+    return _expect(window(prompt)) if prompt else Expectation()
+
+
+@lru_cache(maxsize=32)
+def _expect(text: str) -> Expectation:
+    """Several analyzers ask about the same prompt, one after the other."""
     repetition = _REPEAT.search(text) is not None
-    items = None
-    if (found := _ITEMS.search(text)) and (
-        _EXACT.search(text) or found.group(0).lower().startswith("exactly")
-    ):
-        value = found.group(1).lower()
-        items = int(value) if value.isdigit() else _WORDS[value]
-    structure, language, number = None, "", False
-    if _JSON.search(text) and not _NOT_JSON.search(text):
-        structure = Structure.JSON
-    elif _CODE.search(text):
-        structure = Structure.CODE
-        if named := _PROGRAMMING.search(text):
-            language = named.group(1).lower()
-    elif _CSV.search(text):
-        structure = Structure.CSV
-    elif _TABLE.search(text):
-        structure = Structure.TABLE
-    elif _NUMBERED.search(text):
-        structure = Structure.NUMBERED
-    elif _BULLETS.search(text):
-        structure = Structure.BULLETS
-    elif _CHOICE.search(text) or "ABC" in "".join(_OPTION.findall(text)):
-        structure = Structure.CHOICE
-    else:
-        number = _NUMBER.search(text) is not None
-    return Expectation(structure, items, language, number, repetition)
+    structure, language = _structure(text)
+    number = structure is None and _NUMBER.search(text) is not None
+    alone = structure in _DOCUMENTS and _ALONE.search(text) is not None
+    keys = _keys(text) if structure is Structure.JSON else ()
+    return Expectation(structure, _items(text), language, number, repetition, alone, keys)
+
+
+_DOCUMENTS = (Structure.JSON, Structure.XML, Structure.HTML, Structure.CSV, Structure.YAML)
+
+
+def _structure(text: str) -> tuple[Structure | None, str]:
+    """The structure asked for and the language of code."""
+    if _asked(_JSON, text) and not _NOT_JSON.search(text):
+        return Structure.JSON, ""
+    if _CODE.search(text):
+        named = _PROGRAMMING.search(text)
+        return Structure.CODE, named.group(1).lower() if named else ""
+    rules = [
+        (_CSV, Structure.CSV),
+        (_TABLE, Structure.TABLE),
+        (_NUMBERED, Structure.NUMBERED),
+        (_BULLETS, Structure.BULLETS),
+        (_HEADINGS, Structure.HEADINGS),
+    ]
+    if not _PROGRAM.search(text):
+        rules[1:1] = [(_XML, Structure.XML), (_HTML, Structure.HTML), (_YAML, Structure.YAML)]
+    for pattern, structure in rules:
+        if _asked(pattern, text):
+            return structure, "markdown" if structure is Structure.TABLE and _MARKDOWN.search(text) else ""
+    if _CHOICE.search(text) or "ABC" in "".join(_OPTION.findall(text)):
+        return Structure.CHOICE, ""
+    return None, ""
+
+
+def _asked(pattern: re.Pattern[str], text: str) -> bool:
+    """Whether a structure is asked for, and not asked to be left out."""
+    for count, found in enumerate(pattern.finditer(text)):
+        if count == 8:
+            break
+        before = text[max(0, found.start() - 48) : found.start()]
+        if not _NOT.search(before) and not _NONE.search(found.group()[-48:]):
+            return True
+    return False
+
+
+def _items(text: str) -> int | None:
+    """How many items were asked for, where the prompt says exactly how many."""
+    found = _ITEMS.search(text)
+    if found is None or "at least" in found.group().lower():
+        return None
+    if not _EXACT.search(text, max(0, found.start() - 24), found.end()):
+        return None
+    value = found.group(1).lower()
+    return int(value) if value.isdigit() else _WORDS[value]
+
+
+def _keys(text: str) -> tuple[str, ...]:
+    """The names listed after "keys" or "fields"; none when the list is not plainly one of names."""
+    for count, found in enumerate(_KEYS.finditer(text)):
+        if count == 4:
+            break
+        listed, end = found.group(1), text[found.end() : found.end() + 1]
+        names = [
+            name for name in _NAME.findall(listed) if name.lower() not in ("and", "or", "y", "et", "und", "e")
+        ]
+        quoted = listed.count('"') + listed.count("'") + listed.count("`") >= 2 * len(names)
+        plain = end in ("", ".", ":", ";", "\n", ",", ")") and not _NO_KEY & {name.lower() for name in names}
+        if names and (quoted or (plain and len(names) >= 2)):
+            return tuple(dict.fromkeys(names))
+    return ()

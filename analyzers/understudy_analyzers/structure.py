@@ -1,19 +1,31 @@
-"""The structure a reply has: JSON, code, tables, lists, choices, read without side effects and in bounded time."""
+"""The structure a reply has: JSON, code, tables, lists, choices, read without side effects and in bounded time.
+
+What is equal by value has one canonical form: JSON by value (a number is the number, however it is written),
+tables and CSV by their cells, Python by its syntax tree.
+"""
 
 import ast
+import csv as rows
 import json
 import re
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
 LONGEST = 200_000
-"""Characters beyond which JSON and code are not parsed (memory)."""
+"""Characters beyond which JSON is not parsed (memory)."""
+CODE = 60_000
+"""Characters beyond which code is not parsed: a syntax tree takes hundreds of bytes for each of them."""
 DEEPEST = 60
 """Nesting beyond which text is not handed to Python's parser, which answers depth with MemoryError."""
+PYTHON = frozenset({"python", "py", "python3", "py3"})
 
-_FENCE = re.compile(r"^ {0,3}(```|~~~)[ \t]*([\w+#.-]{0,20})[^\n]*\n?", re.MULTILINE)
+_FENCE = re.compile(
+    r"^[ \t>]{0,32}(?:[-*+•] {1,4}|\d{1,3}[.)] {1,4})?(`{3,40}|~{3,40})[ \t]*([^\n`]{0,200})$", re.MULTILINE
+)
+_LANGUAGE = re.compile(r"\{?\.?([\w+#-][\w+#.-]{0,19})")
 _BULLET = re.compile(r"^ {0,6}[-*•+] +(\S[^\n]*)$", re.MULTILINE)
 _NUMBERED = re.compile(r"^ {0,6}(\d{1,3})[.)] +(\S[^\n]*)$", re.MULTILINE)
 _RULE = re.compile(r"^ *\|? *:?-{1,}:? *(?:\| *:?-{1,}:? *){0,60}\|? *$")
@@ -35,30 +47,64 @@ class Fence:
     body: str
     start: int
     closed: bool
+    at: int = 0
+    """Where its body starts."""
+    end: int = 0
+    """Where its closing line ends."""
 
 
 def fences(text: str) -> list[Fence]:
-    """The fenced blocks of a Markdown text, an unclosed last one included."""
+    """The outermost fenced blocks of a Markdown text, an unclosed last one included.
+
+    A fence that names a language inside an open block opens a block within it: so that code shown in a Markdown
+    sample is whole, and a fence that was never closed is seen at the next one that opens.
+    """
+    if "```" not in text and "~~~" not in text:
+        return []
     found: list[Fence] = []
-    opened: re.Match[str] | None = None
+    opened: list[re.Match[str]] = []
     for mark in _FENCE.finditer(text):
-        if opened is None:
-            opened = mark
-        elif mark.group(1) == opened.group(1) and not mark.group(2):
-            found.append(
-                Fence(opened.group(2).lower(), text[opened.end() : mark.start()], opened.start(), True)
-            )
-            opened = None
-    if opened is not None:
-        found.append(Fence(opened.group(2).lower(), text[opened.end() :], opened.start(), False))
-    return found
+        ticks, info = mark.group(1), mark.group(2).strip()
+        if not opened or (info and _fits(ticks, opened[-1])):
+            opened.append(mark)
+        elif not info and _fits(ticks, opened[-1]):
+            last = opened.pop()
+            if not opened:
+                found.append(_fence(text, last, mark))
+    return [*found, _fence(text, opened[0], None)] if opened else found
+
+
+def _fits(ticks: str, opened: re.Match[str]) -> bool:
+    """Whether a fence is of the kind of an open one: shorter or other ones are its text."""
+    return ticks.startswith(opened.group(1))
+
+
+def _fence(text: str, opened: re.Match[str], closed: re.Match[str] | None) -> Fence:
+    named = _LANGUAGE.match(opened.group(2))
+    at = min(opened.end() + 1, len(text))
+    body = text[at : closed.start()] if closed else text[at:]
+    end = closed.end() if closed else len(text)
+    return Fence(named.group(1).lower() if named else "", body, opened.start(), closed is not None, at, end)
+
+
+def outside(text: str, blocks: Iterable[Fence]) -> str:
+    """A text of the same length with blanks in place of fenced blocks; their line ends stay."""
+    parts, last = [], 0
+    for block in blocks:
+        parts += [text[last : block.start], _blank(text[block.start : block.end])]
+        last = block.end
+    return "".join([*parts, text[last:]])
+
+
+def _blank(text: str) -> str:
+    return "\n".join(" " * len(line) for line in text.split("\n"))
 
 
 def json_of(text: str) -> str | None:
     """The canonical form of the JSON container a reply consists of or holds in its first fence; None if none.
 
-    Objects compare by value, key order aside; numbers as JSON writes them. Prose around a fence is allowed,
-    prose around bare JSON is not.
+    Objects compare by value, key order aside; numbers by value: 1, 1.0 and 10e-1 are one. Prose around a fence is
+    allowed, prose around bare JSON is not.
     """
     return _json(text) if len(text) <= LONGEST else None
 
@@ -72,9 +118,26 @@ def _json(text: str) -> str | None:
     if not body.startswith(("{", "[")):
         return None
     try:
-        return json.dumps(json.loads(body), sort_keys=True, ensure_ascii=True)
+        value = json.loads(body, parse_float=_number, parse_constant=_constant)
+        return json.dumps(value, sort_keys=True, ensure_ascii=True)
     except (ValueError, RecursionError):
         return None
+
+
+def _number(written: str) -> int | float | str:
+    """A number that JSON writes with a fraction or exponent: the whole number it equals, or itself."""
+    value = float(written)
+    if value in (float("inf"), float("-inf")):
+        try:
+            return f"number {Decimal(written).normalize()}"
+        except InvalidOperation:
+            return f"number {written}"
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
+
+
+def _constant(name: str) -> None:
+    """NaN and Infinity are words of JavaScript."""
+    raise ValueError(f"{name} is no JSON")
 
 
 def looks_json(text: str) -> bool:
@@ -85,21 +148,31 @@ def looks_json(text: str) -> bool:
 
 def python_of(text: str) -> str | None:
     """A canonical dump of the Python a reply consists of or holds in its fences; None when it does not parse."""
-    return _python(text) if len(text) <= LONGEST else None
+    return _python(text) if len(text) <= CODE else None
 
 
 @lru_cache(maxsize=64)
 def _python(text: str) -> str | None:
-    blocks = [fence for fence in fences(text) if fence.language in ("", "python", "py", "python3")]
+    blocks = [fence for fence in fences(text) if not fence.language or fence.language in PYTHON]
     source = "\n".join(block.body for block in blocks) if blocks else text.strip("\n")
-    if not source.strip() or _depth(source) > DEEPEST:
+    if not source.strip():
         return None
+    parsed = tree(source)
+    return None if isinstance(parsed, SyntaxError) else ast.dump(parsed)
+
+
+def tree(source: str) -> ast.Module | SyntaxError:
+    """The syntax tree of Python source, or what is wrong with it; text nested too deep counts as wrong."""
+    if len(source) > CODE or _depth(source) > DEEPEST:
+        return SyntaxError("too long or nested too deep")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.dump(ast.parse(source))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+            return ast.parse(source)
+    except SyntaxError as error:
+        return error
+    except (ValueError, RecursionError, MemoryError) as error:
+        return SyntaxError(str(error))
 
 
 def looks_python(text: str) -> bool:
@@ -132,39 +205,55 @@ def numbered(text: str) -> list[tuple[int, str]]:
 
 def table(text: str) -> list[list[str]] | None:
     """The cells of the first Markdown table, without its rule; None when there is none."""
+    if "|" not in text:
+        return None
     lines = text.splitlines()
     for at, line in enumerate(lines[1:], 1):
-        if "|" in lines[at - 1] and "-" in line and len(line) < 2_000 and _RULE.match(line) and "|" in line:
-            rows = [lines[at - 1]]
+        if "|" in lines[at - 1] and is_rule(line):
+            made = [lines[at - 1]]
             for row in lines[at + 1 :]:
                 if "|" not in row:
                     break
-                rows.append(row)
-            return [[cell.strip() for cell in row.strip().strip("|").split("|")] for row in rows]
+                made.append(row)
+            return [cells(row) for row in made]
     return None
+
+
+def is_rule(line: str) -> bool:
+    """True for the line of dashes between a table's head and its rows."""
+    return "-" in line and "|" in line and len(line) < 2_000 and _RULE.match(line) is not None
+
+
+def cells(row: str) -> list[str]:
+    """The cells of a table's row; an escaped bar is text."""
+    line = row.strip().replace("\\|", "\0")
+    line = line.removeprefix("|")
+    line = line.removesuffix("|") if line.endswith("|") else line
+    return [cell.strip().replace("\0", "\\|") for cell in line.split("|")]
 
 
 def csv(text: str) -> list[list[str]] | None:
     """The cells of comma- or semicolon-separated lines, bare or fenced; None when fewer than two lines have any."""
     block = next(iter(fences(text)), None)
-    lines = [line for line in (block.body if block else text).splitlines() if line.strip()]
+    body = block.body if block else text
     for mark in (",", ";", "\t"):
-        rows = [_split(line, mark) for line in lines]
-        if len(rows) >= 2 and sum(len(row) >= 2 for row in rows) >= 2:
-            return rows
+        made = separated(body, mark)
+        if made and len(made) >= 2 and sum(len(row) >= 2 for row in made) >= 2:
+            return made
     return None
 
 
-def _split(line: str, mark: str) -> list[str]:
-    """Split on a mark outside double quotes."""
-    cells, quoted, start = [], False, 0
-    for at, character in enumerate(line):
-        if character == '"':
-            quoted = not quoted
-        elif character == mark and not quoted:
-            cells.append(line[start:at].strip())
-            start = at + 1
-    return [*cells, line[start:].strip()]
+def separated(text: str, mark: str) -> list[list[str]] | None:
+    """The cells of lines separated by a mark outside double quotes (RFC 4180); None when a quote is left open."""
+    if mark not in text or "\0" in text:
+        return None
+    try:
+        lines = rows.reader(
+            text.splitlines(keepends=True), delimiter=mark, skipinitialspace=True, strict=True
+        )
+        return [[cell.strip() for cell in row] for row in lines if any(map(str.strip, row))]
+    except rows.Error:
+        return None
 
 
 def even(rows: Iterable[list[str]]) -> bool:

@@ -1,0 +1,116 @@
+"""Format: is the structure that was asked for, or begun, whole? 1 = broken.
+
+What is expected comes from a contract that the request declares (`format.contract`), else from the prompt: JSON,
+perhaps with names it must have, XML, HTML, YAML, CSV, a table, bullets, a numbered list, headings, code in a language,
+a letter, a number of items. Without such a request a structure that *any* leg shows is held to itself, whichever leg
+it is, so that neither engine is favoured: a reply that is one JSON document, and whatever is fenced, tabled or
+numbered. Instructions of other kinds that the prompt gives (`instruction`) count as well. What both legs break alike
+is no drift: D = candidate - baseline.
+
+A reply that declines is not a broken format: the refusal metric has it.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from understudy.pair import Leg, Pair
+from understudy.score import Metric, Score, Sense
+
+from understudy_analyzers import judge, structure
+from understudy_analyzers.expectation import Expectation, Structure, expect
+from understudy_analyzers.format import asked, document, markup, shown
+from understudy_analyzers.format.contract import Contract, Unfit, declared
+from understudy_analyzers.format.fault import Fault
+from understudy_analyzers.instruction import Instruction, detect, verify
+from understudy_analyzers.refusal import read
+
+LONGEST = structure.LONGEST
+"""Characters beyond which a reply is unscored: half a document is neither whole nor broken."""
+
+
+def fault(
+    text: str,
+    wanted: Expectation,
+    contract: Contract | None = None,
+    instructions: Sequence[Instruction] = (),
+    bars: bool = False,
+) -> Fault | None:
+    """What is broken in one reply, what was asked for first; `bars`: the prompt itself speaks of |."""
+    if wanted.structure and (found := asked.missing(text, wanted, contract)):
+        return found
+    if found := shown.broken(text, not bars):
+        return found
+    broken = ((one, verify(one, text)) for one in instructions)
+    return next((Fault(f"{one.kind.value}: {why}"[:160]) for one, why in broken if why), None)
+
+
+class Format:
+    """Whether each leg's structure is broken."""
+
+    name = "format"
+    version = "2"
+    metrics = (
+        Metric("format", Sense.BAD, "the structure asked for or begun (JSON, table, list, code) is broken"),
+    )
+
+    def score(self, pair: Pair) -> Sequence[Score]:
+        """One score when a structure was asked for or any leg shows one; none otherwise."""
+        outputs = {} if pair.censored else judge.texts(pair)
+        if not outputs:
+            return ()
+        try:
+            contract = declared(pair.request.metadata)
+        except Unfit as reason:
+            return (self._unscored(dict.fromkeys(outputs, str(reason))),)
+        prompt = pair.request.text
+        wanted = common(contract.wanted if contract else expect(prompt), outputs)
+        instructions = contract.instructions if contract else detect(prompt)
+        if not wanted.structure and not instructions and not any(map(shown.applies, outputs.values())):
+            return ()
+        bars = "|" in prompt[:4_000]
+
+        def one(text: str) -> judge.Found | None:
+            found = fault(text, wanted, contract, instructions, bars)
+            if found is None:
+                return judge.Found(0.0, note=f"{wanted.structure or 'structure'} whole")
+            if read(text).value > 0:
+                return None
+            end = found.end if found.end >= 0 else len(text)
+            return judge.Found(1.0, ((min(found.start, len(text)), end, "broken"),), found.note)
+
+        long = {
+            leg: f"longer than {LONGEST} characters" for leg, text in outputs.items() if len(text) > LONGEST
+        }
+        found = judge.each({leg: text for leg, text in outputs.items() if leg not in long}, one)
+        if long:
+            return (self._unscored(long, found),)
+        return (judge.score(self.name, self.version, self.metrics[0], found),) if found else ()
+
+    def _unscored(self, reasons: Mapping[Leg, str], found: Mapping[Leg, judge.Found] | None = None) -> Score:
+        scored = judge.score(self.name, self.version, self.metrics[0], found or {})
+        return Score(
+            scored.metric, scored.sense, scored.values, reasons, self.name, self.version,
+            spans=scored.spans, explanation=scored.explanation,
+        )  # fmt: skip
+
+
+def common(wanted: Expectation, outputs: Mapping[Leg, str]) -> Expectation:
+    """What the replies show together that they are to be: one that is a document makes it the contract of all."""
+    if wanted.structure not in (None, Structure.JSON):
+        return wanted
+    texts = [text for text in dict.fromkeys(outputs.values()) if len(text) <= LONGEST]
+    if any(_pure(text) for text in texts):
+        return Expectation(Structure.JSON, alone=True, keys=wanted.keys)
+    if wanted.structure is None and len(texts) > 1:
+        if any(markup.whole(text) and markup.broken(text, fragment=False) is None for text in texts):
+            return Expectation(Structure.XML)
+        if any(map(shown.separated, texts)):
+            return Expectation(Structure.CSV)
+    return wanted
+
+
+def _pure(text: str) -> bool:
+    """A reply that is one bare JSON container."""
+    if not structure.looks_json(text) or text.lstrip().startswith("`"):
+        return False
+    found = document.read(text)
+    return found.fault is None and not found.around
