@@ -21,8 +21,8 @@ logger = logging.getLogger(__name__)
 ELIDED_BYTES = 31
 """Bytes of an ELIDED record."""
 _PAUSE_S = 0.05
-_LAST_S = 0.5
-"""How long the observer may take for what is unsent at the end."""
+_LAST_S = 2.0
+"""How long the observer may take for what is unsent at the end; callers have left by then."""
 
 
 class _Held:
@@ -100,6 +100,7 @@ class Tap(asyncio.Protocol):
                     async with asyncio.timeout(_LAST_S):
                         await self._gone.wait()
                 except TimeoutError:
+                    logger.warning("observer did not take the last %d bytes: lost with them", self.unsent)
                     self._transport.abort()
                     await self._gone.wait()
 
