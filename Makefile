@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench chaos sim soak switch test check proto clean load grpc-js perf-analyzer smg
+.PHONY: help setup demo bench chaos sim eval soak switch test check proto clean load grpc-js perf-analyzer smg
 
 help:  ## Show the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,7 @@ help:  ## Show the targets
 	@echo "  make switch takes QUICK=1 STRICT=1"
 	@echo "  make chaos takes QUICK=1 ROUNDS=N STRICT=1 ONLY=FAULT,... CLIENT=grpc"
 	@echo "  make sim takes QUICK=1 STRICT=1 ONLY=T2,T5,peers"
+	@echo "  make eval takes STRICT=1 ONLY=refusal,tone"
 	@echo "  make test takes JOBS=N processes"
 	@echo "  PYTHON=python3.12 picks the interpreter of a new .venv"
 
@@ -95,6 +96,9 @@ $(RIVER): | $(STAMP)
 
 sim: $(STAMP) $(RIVER)  ## The drift engine's targets on votes whose truth is known, beside other rules
 	$(BIN)/python -m sim $(if $(QUICK),--quick) $(if $(STRICT),--strict) $(if $(ONLY),--only $(ONLY))
+
+eval: $(STAMP)  ## The analyzers on labelled outputs of real models (UNDERSTUDY_DATA names their folder)
+	$(BIN)/python -m eval $(if $(STRICT),--strict) $(if $(ONLY),--only $(ONLY))
 
 load: $(STAMP)  ## The load generator and its engine, which tests of the benchmarks use (needs a C compiler)
 	$(BIN)/python -m bench.tools
