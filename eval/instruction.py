@@ -124,7 +124,7 @@ def verdicts(data: Path, out: bool = True) -> Iterator[tuple[str, str, Instructi
         for row in rows(path):
             if held(row["prompt"]) is out:
                 for one, kept in zip(known[row["prompt"]], row["follow_instruction_list"], strict=True):
-                    yield model, row["prompt"], one, row["response"], bool(kept)
+                    yield model, row["prompt"], one, row["response"] or "", bool(kept)
 
 
 def measure(data: Path) -> Section:

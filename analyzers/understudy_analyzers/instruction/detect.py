@@ -12,11 +12,13 @@ _Rule = Callable[[Prompt], Iterator[Instruction]]
 _RULES: tuple[tuple[_Rule, tuple[str, ...]], ...] = (
     (lengths.words, ("word",)),
     (lengths.sentences, ("sentence",)),
+    (lengths.totals, ("number of",)),
     (lengths.paragraphs, ("paragraph", "***", "asteris", "aster")),
     (keywords.keywords, ("word", "term", "phrase", "name", "key", "line", "letter", '"', "'", "“", "‘", "`")),
     (keywords.letters, ("letter",)),
     (keywords.symbols, ("mark", "hash", "point", "sign", "semicolon", "ampersand")),
     (forms.bullets, ("bullet",)),
+    (forms.listed, ("bullet",)),
     (forms.highlights, ("highlight", "italic", "bold", "emphas")),
     (forms.sections, ("mark", "label", "section", "part", "chapter", "day", "start", "begin")),
     (forms.placeholders, ("placeholder", "place-holder", "bracket")),
@@ -51,6 +53,8 @@ def _agreed(found: list[Instruction]) -> Iterator[Instruction]:
             case Kind.LANGUAGE if one.words == ("en",) and kinds & {Kind.UPPER, Kind.LOWER}:
                 continue
             case Kind.PARAGRAPHS if not one.words and Kind.SECTIONS in kinds:
+                continue
+            case Kind.SECTIONS if one.words == ("Paragraph",) and Kind.FIRST_WORD in kinds:
                 continue
             case Kind.EXISTENCE | Kind.FORBIDDEN if _inside(one, found):
                 continue

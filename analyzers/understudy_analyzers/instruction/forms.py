@@ -16,6 +16,8 @@ _BULLET_LIST = re.compile(
     rf"\bbullet(?:ed|ed point|[- ]point)?[- ]list (?:of|with|containing|that (?:has|contains)) {AMOUNT}[ -](?:items?|points?|entries|bullets?|elements){LATE}",
     re.IGNORECASE,
 )
+_THINGS = re.compile(rf"{AMOUNT} (?!words?|sentences?|paragraphs?|times|sections?|letters?)[a-z-]{{3,15}}", re.IGNORECASE)
+_INTO = re.compile(r"\b(?:us(?:e|ing)|in|into|as|with|form of)(?: the| a| markdown| list of| format of){0,3} bullet", re.IGNORECASE)
 _EACH = re.compile(r" ?(?:\w+ ){0,2}(?:per|each|for each|for every|in each|under each)\b", re.IGNORECASE)
 _GIVEN = re.compile(r"\b(?:following|these|those|given|below|above|first|last|from|into)(?: the)? $", re.IGNORECASE)
 
@@ -28,8 +30,12 @@ _HIGHLIGHTED = re.compile(
     rf"{AMOUNT}[ -]{ADJECTIVES}(?:{_LIGHT}[ -])?(?:[a-z]{{1,9}} )?{_PIECES}\b{LATE}(?P<gap>[^.\n]{{0,50}})", re.IGNORECASE
 )
 _MARKUP = re.compile(r"\*{1,2}[^*\n]{1,60}\*{1,2}|markdown|asterisk|[\"'(]\*{1,2}[\"')]|with \*|\bitali[cs]", re.IGNORECASE)
+_STARRED = re.compile(r"\*|asterisk")
 _NAMED = re.compile(
     rf"\b{_LIGHT} (?:the|its|a|one|each)\b[^.\n]{{0,60}}?(?:with|between|by|using|in)\b[^.\n]{{0,40}}(?:\*|asterisk)", re.IGNORECASE
+)
+_SOME = re.compile(
+    rf"\b{_LIGHT} (?:some|a few|several|the|any|certain|key|important|main) (?:of the |key |important |main |relevant ){{0,2}}{_PIECES}\b", re.IGNORECASE
 )
 _NAMES = re.compile(rf"\b{_LIGHT} (?:each|every|all(?: of)?(?: the)?) (?:section|title|heading|step)s?\b", re.IGNORECASE)
 _SECTIONS_SAID = amount(r"(?:sections?|parts?|chapters?|paragraphs?)")
@@ -85,10 +91,19 @@ def bullets(prompt: Prompt) -> Iterator[Instruction]:
     for pattern in (_BULLETS, _BULLET_LIST):
         for found in pattern.finditer(prompt.plain):
             before = prompt.plain[max(0, found.start() - 16) : found.start()]
+            if re.match("one|a single|1", found["low"]) and "point" not in found["noun"].lower():
+                continue
             if _EACH.match(prompt.plain[found.end() : found.end() + 30]) or _GIVEN.search(before) or denied(prompt.plain, found.start()):
                 continue
             for relation, number in relations(found, Relation.EXACT):
                 yield Instruction(Kind.BULLETS, (), relation, number, None, *found.span())
+
+
+def listed(prompt: Prompt) -> Iterator[Instruction]:
+    """`name exactly 3 dogs using bullet points`: the number of things is that of bullets."""
+    if _BULLETS.search(prompt.plain) is None and (found := _THINGS.search(prompt.plain)) is not None:
+        if _INTO.search(prompt.plain) and (found["exact"] or "").lower() == "exactly":
+            yield Instruction(Kind.BULLETS, (), Relation.EXACT, grammar.value(found["low"]), None, *found.span())
 
 
 def highlights(prompt: Prompt) -> Iterator[Instruction]:
@@ -109,7 +124,7 @@ def highlights(prompt: Prompt) -> Iterator[Instruction]:
             for relation, number in relations(said, Relation.LEAST):
                 yield Instruction(Kind.HIGHLIGHTS, (), _least(relation), number, None, *found_all.span())
                 return
-    if (named := _NAMED.search(text)) is not None:
+    if (named := _NAMED.search(text) or _SOME.search(text)) is not None and _STARRED.search(text[named.start() : named.end() + 120]):
         yield Instruction(Kind.HIGHLIGHTS, (), Relation.LEAST, 1, None, *named.span())
 
 
@@ -130,9 +145,11 @@ def sections(prompt: Prompt) -> Iterator[Instruction]:
         if not _MARKED.search(text[max(0, found.start() - 60) : found.start()]):
             continue
         noun = re.escape(mark.rstrip("s").lower())
-        if mark.lower() not in ("section", "paragraph", "part", "chapter", "day", "step", "audience", "act", "scene", "stanza", "verse", "topic", "phase", "week", "module", "lesson", "episode", "point", "slide", "page"):
+        if mark.lower() not in ("section", "paragraph", "part", "chapter", "day", "step", "audience", "act", "scene", "stanza", "verse", "topic", "phase", "week", "module", "lesson", "episode", "slide"):
             if not (mark.isupper() and not number[0].isdigit()):
                 continue
+        if re.search(r"\n[ \t]*(?:[*-] )?$", text[max(0, found.start() - 5) : found.start()]) and number.isdigit():
+            continue  # a line of an example, of which another mark is the point
         digit = number.strip("[]<>{}").isdigit()
         for said in re.finditer(rf"{AMOUNT}[ -]{ADJECTIVES}(?:{noun}|section|part|chapter|paragraph)s?\b{LATE}", text, re.IGNORECASE):
             if said.start() <= found.end() and said.end() > found.start():

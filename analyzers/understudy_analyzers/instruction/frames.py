@@ -28,7 +28,7 @@ _ONLY = tuple(
         rf"\b(?:in|using|use|into|with) (?:only |just |purely |exclusively |nothing but |entirely )?(?:the )?{_TONGUE}(?: language)?[^.!?\n]{{0,40}}?(?:,|;| -|\.| and| \() ?(?:no|and no|without any|do not use any|don['’]t use any) other languages?",
         rf"\b(?:only|solely|exclusively|entirely|completely|purely|wholly|all|nothing but) (?:be )?(?:(?:written|composed|respond|answer|reply|use|using|write) )?(?:in |using |use )?(?:only )?(?:the )?{_TONGUE}(?: language)?",
         rf"\b(?:in|using|use) (?:the )?{_TONGUE} (?:language )?(?:only|exclusively|alone|throughout)",
-        rf"\b(?:entire|whole|full|your|the|complete) {_REPLY} (?:\w+ ){{0,4}}(?:in|using) (?:only )?(?:the )?{_TONGUE}",
+        rf"\b(?:entire|whole|full|your|the|complete) (?:whole |entire )?{_REPLY} (?:(?!question|about)\w+ ){{0,5}}(?:in|using) (?:only )?(?:the )?{_TONGUE}",
         rf"(?:^|[.!?,;:\n] ?|\bplease |\band |\bmust |\bshould )(?:then )?(?:respond|answer|reply|write (?:your|the) \w+)(?: to (?:me|this)| back)? (?:only |entirely |exclusively )?(?:in|using) (?:the )?{_TONGUE}",
         rf"\bno (?:other )?language(?:s)? (?:other than|but|except(?: for)?) {_TONGUE}",
         rf"\bno other languages? (?:except|but|than) {_TONGUE}",
@@ -53,6 +53,8 @@ _UPPERS = tuple(
         r"\bus(?:e|ing) (?:only |just |solely |exclusively )(?:capital|upper-? ?case)",
         r"\b(?:capitali[sz]e|uppercase) (?:all|every|each)(?: of)?(?: your| the| single)? (?:letters?|words?|characters?)\b",
         r"\bno lower-? ?case(?: letters)?",
+        r"\blower-? ?case(?: letters)? (?:is|are) (?:not|forbidden|prohibited|banned|off)",
+        r"\ball (?:of the |the |your )?letters (?:[a-z]+ ){0,6}?(?:capitali[sz]ed|upper-? ?case|capitals?)",
         rf"{NO}(?: [a-z]+){{0,4}} lower-? ?case letters?",
         r"\bevery (?:single )?letter (?:\w+ ){0,4}(?:capitali[sz]ed|upper-? ?case|a capital)",
         r"\bcaps lock\b",
@@ -68,6 +70,7 @@ _LOWERS = tuple(
         r"\ball (?:of the |the )?letters (?:\w+ ){0,5}?(?:lower-? ?case(?:d)?)",
         r"\b(?:must|should|needs? to|has to|to) be (?:entirely |all |completely |fully )?(?:in )?lower-? ?case",
         rf"{NO}(?: [a-z]+){{0,4}} (?:capital(?:i[sz]ed)?|upper-? ?case) letters?(?! (?:word|to))",
+        r"\b(?:capital|upper-? ?case)(?: letters)? (?:is|are) (?:not|forbidden|prohibited|banned|off)",
         r"\bno (?:capitali[sz]ation|capitals|upper-? ?case)\b",
         rf"{NO}(?: [a-z]+){{0,2}} (?:capitals\b|capitali[sz]ations?|capitali[sz]ing|upper-? ?case)\b",
         r"\b(?:not|without) (?:even )?(?:a|one) single (?:capital|upper-? ?case|letter (?:\w+ ){0,5}capitali[sz]ed)",
@@ -82,7 +85,7 @@ _ABOUT_CASE = re.compile(
     re.IGNORECASE,
 )
 _WORDS_IN = re.compile(
-    r"\b(?:words?|some|few|phrases?|names?|titles?|headings?|sections?|terms?|line|keywords?|subject|each (?:line|section|paragraph)|sentences?) (?:[a-z]+ ){0,4}$",
+    r"\b(?:words?|some|few|phrases?|names?|titles?|headings?|sections?|terms?|line|keywords?|subject|each (?:line|section|paragraph)|sentences?) (?:(?!and |or )[a-z]+ ){0,4}$",
     re.IGNORECASE,
 )
 _CAPS = r"(?:(?:all[- ])?cap(?:s|itals?)\b|(?:all |full |fully |entirely |only )?(?:capital(?: |i[sz]ed )letters?|capital letters?|upper-? ?case(?:d)?(?: letters?)?|capitali[sz]ed|capitals))"
@@ -97,6 +100,8 @@ _MANY_CAPS = re.compile(
 )
 _TIMES = re.compile(rf"^[^.\n]{{0,70}}?(?P<amount>(?:(?<=\W)|^){AMOUNT}(?: times?| such| of (?:them|these)| (?:capitali[sz]ed|such|all[- ]caps|capital) words?|(?=[.,;]|$)){LATE})", re.IGNORECASE)
 _STRESS = re.compile(r"\b(?:capitali[sz]|all[- ]caps|capital letters|upper-? ?case)", re.IGNORECASE)
+_SOME = re.compile(r"\b(?:use|using|include|have|add|put)\b(?: (?:some|a few|several|certain))? $", re.IGNORECASE)
+_NOW = re.compile(r"[^.\n,]{0,40}\b(?:at least|at most|less|more|fewer|times)\b", re.IGNORECASE)
 _NUMBER_OF = re.compile(rf"\b(?:number of|those|these|such|there should be|limit) (?:[a-z-]+ ){{0,8}}?(?:words?\b)?[^.\n]{{0,40}}?{AMOUNT}(?: times?| such| (?:capitali[sz]ed )words?)?{LATE}", re.IGNORECASE)
 
 _COMMA = re.compile(
@@ -113,7 +118,7 @@ _COMMAS_OUT = re.compile(
 
 _WRAP = re.compile(
     r"\b(?:wrap\w*|put|enclos\w*|surround\w*|plac(?:e|ed|ing)|encas\w*|includ\w*|contain\w*|bracket\w*|us(?:e|ing)|start and end|begin and end|add|have|be|is|set|give|present\w*|deliver\w*|within|inside|in|between)\b"
-    r"(?P<what>[^.\n]{0,90}?)\b(?:double )?(?:quot(?:e|ation)s?(?: marks?)?|quotations? marks?)\b(?P<then>[^.\n]{0,50})",
+    r"(?P<what>(?:(?!\b(?:wrap|enclose|surround|put|place)\w*\b)[^.\n\"“”]){0,90}?)\b(?:double )?(?:quot(?:e|ation)s?(?: marks?)?|quotations? marks?)\b(?P<then>[^.\n]{0,50})",
     re.IGNORECASE,
 )
 _ALL = re.compile(
@@ -121,9 +126,13 @@ _ALL = re.compile(
     r"(?:response|answer|reply|output|it) (?:[a-z]+ ){0,4}(?:wrapped|enclosed|surrounded|put|placed|in)|wrap(?:ped)? (?:it|your|the)|start and end|begin and end)\b",
     re.IGNORECASE,
 )
+_PASSIVELY = re.compile(
+    r"\b(?:your|the|entire|whole|full) (?:[a-z]+ )?(?:response|answer|reply|output|text|story|poem|email|letter) (?:[^.\n\"“”]{0,60} )?(?:be|is) (?:wrapped|enclosed|surrounded|put|placed|in|inside|within)\b",
+    re.IGNORECASE,
+)
 _QUOTING = re.compile(r"\b(?:title|name|word|words|keyword|phrase|dialogue|quote from|quotes by|each|every|term|author|speech|character|sentence|line)s?\b", re.IGNORECASE)
 
-_CLOSE = r"(?:finish|end|conclud\w*|clos\w*|complet\w*|wrap up|sign off|terminat\w*|cap off|round off|stop)"
+_CLOSE = r"(?:finish|end|conclud\w*|clos\w*|wrap up|sign off|terminat\w*|cap off|round off|stop)"
 _END = re.compile(
     rf"\b(?:{_CLOSE}(?:s|es|ing|ed)?)\b(?P<gap>(?:(?!\b(?:start|begin|post-?script|title|each|every)\w*)[^.\n\"“”]){{0,80}}?)\b(?:with|by saying|by writing|by stating|by asking|on|in|using)\b"
     rf"(?P<noun>(?:(?!\b(?:start|begin|post-?script|without|no)\w*)[^.\n\"“”:]){{0,70}}?)(?P<colon>:?)\s{{0,3}}(?P<quoted>{QUOTED})",
@@ -147,7 +156,7 @@ _SUBJECT = re.compile(
 )
 
 _REPEAT = re.compile(
-    r"\b(?:repeat(?:ing|ed|s)?|restat(?:e|ing)|copy|echo|reproduc(?:e|ing)|quot(?:e|ing)|writ(?:e|ing) out|recit(?:e|ing))\b[^.\n]{0,60}?\b(?:request|prompt|sentence|question|text|instructions?|query|it|message|task|everything|all)\b",
+    r"\b(?:repeat(?:ing)?|restat(?:e|ing)|copy|echo|reproduc(?:e|ing)|quot(?:e|ing)|writ(?:e|ing) out|recit(?:e|ing))\b[^.\n]{0,60}?\b(?:request|prompt|sentence|question|text|instructions?|query|it|message|task|everything|all)\b",
     re.IGNORECASE,
 )
 _EXACTLY = re.compile(
@@ -155,7 +164,8 @@ _EXACTLY = re.compile(
     r"\bfirst\b|\bnot say (?:any|anything)|\bunchanged\b|\bvery beginning\b",
     re.IGNORECASE,
 )
-_BELOW = re.compile(r"\b(?:below|following|comes next|that follows|next)\b", re.IGNORECASE)
+_BELOW = re.compile(r"\b(?:below|following|comes next|that follows)\b", re.IGNORECASE)
+_HERE = re.compile(r"\brepeat[^\n\"“]{0,30}[\"“](?P<said>[^\"”\n]{15,600})[\"”]", re.IGNORECASE)
 
 
 def commas(prompt: Prompt) -> Iterator[Instruction]:
@@ -207,9 +217,7 @@ def _capitals(prompt: Prompt) -> Iterator[Instruction]:
         if times is not None and (told := relations(times)):
             end = found.end() + times.end()
             said += [Instruction(Kind.CAPITALS, (), relation, number, None, found.start(), end) for relation, number in told]
-        elif re.search(r"\b(?:use|using|include|have|with|add|put|write)\b(?: [a-z]+){0,3} $", text[max(0, found.start() - 30) : found.start()], re.I) or re.search(
-            r"\b(?:use|include|have|add|put)\b(?: (?:some|a few|several|any|certain))? $", text[max(0, found.start() - 30) : found.start()], re.I
-        ):
+        if _SOME.search(text[max(0, found.start() - 30) : found.start()]) and not _NOW.match(rest):
             some = found
     if not said and _STRESS.search(text) and re.search(r"\bwords?\b", text):
         for at in _STRESS.finditer(text):
@@ -245,11 +253,11 @@ def quotation(prompt: Prompt) -> Iterator[Instruction]:
     for found in _WRAP.finditer(prompt.plain):
         if denied(prompt.plain, found.start()):
             continue
-        if (whole := _ALL.search(found.group())) is not None:
+        passive = _PASSIVELY.search(prompt.sentence(*found.span())[:400]) is not None
+        if passive or (_ALL.search(found.group())) is not None:
             between = found["what"]
             if _QUOTING.search(between) and not re.search(r"\b(?:entire|whole|complete|full|everything)\b", found.group(), re.I):
                 continue
-            del whole
             yield Instruction(Kind.QUOTATION, start=found.start(), end=found.end())
             return
 
@@ -307,8 +315,11 @@ def repeat(prompt: Prompt) -> Iterator[Instruction]:
             continue
         if denied(text, found.start(), 20):
             continue
-        wanted = _below(text, found) if _BELOW.search(near) or not text[: found.start()].strip().count(" ") > 3 else _above(text, found)
-        if wanted is None:
+        if (here := _HERE.match(text[found.start() : found.start() + 700])) is not None:
+            wanted: str | None = here["said"]
+        elif _BELOW.search(prompt.sentence(*found.span())) or text[: found.start()].strip().count(" ") <= 3:
+            wanted = _below(text, found)
+        else:
             wanted = _above(text, found) or _below(text, found)
         if wanted:
             yield Instruction(Kind.REPEAT, (wanted,), start=found.start(), end=found.end())

@@ -44,7 +44,7 @@ AMOUNT = (
 """`at least 3`, `between 3 and 5`, `3+`, `3 or more`: read by `relations`."""
 LATE = rf"(?:{_AFTER.format('late_')})?"
 """What may say so after the noun: `3 words or less`."""
-ADJECTIVES = r"(?:[a-z][a-z-]{1,14} ){0,3}?"
+ADJECTIVES = r"(?:(?!(?:and|or|the|of|times|in|for|to|with|per|each|every|such|example) )[a-z][a-z-]{1,14} ){0,3}?"
 QUOTED = (
     r"(?:\"[^\"\n]{1,160}\"|“[^”\n]{1,160}”|(?<!\w)'[^'\n]{1,80}'(?!\w)|‘[^’\n]{1,80}’(?!\w)|`[^`\n]{1,80}`|"
     r"«[^»\n]{1,80}»)"
@@ -59,6 +59,9 @@ NO = (
     r"free of|free from|devoid of|zero|skip|eliminate|forgo|ban)|n['’]t|n['’]t)\b"
 )
 _ITEM = re.compile(rf"{QUOTED}|{WORD}")
+_DENIED = re.compile(rf"{NO}(?:\W+[\w’']+){{0,5}}\W*$", re.IGNORECASE)
+_REMINDED = re.compile(r"\b(?:forget|fail|neglect|hesitate|miss|only)\b", re.IGNORECASE)
+_CLAUSE = re.compile(r"[.!?;,\n]")
 _EDGES = "\"'“”‘’`«» "
 
 
@@ -112,4 +115,5 @@ def unquote(text: str) -> str:
 
 def denied(text: str, at: int, reach: int = 45) -> bool:
     """Whether what begins at `at` is under a negation of its own sentence, a few words before."""
-    return re.search(rf"{NO}(?:\W+[\w’']+){{0,5}}\W*$", re.split(r"[.!?;\n]", text[max(0, at - reach) : at])[-1], re.I) is not None
+    clause = _CLAUSE.split(text[max(0, at - reach) : at])[-1]
+    return _DENIED.search(clause) is not None and _REMINDED.search(clause) is None

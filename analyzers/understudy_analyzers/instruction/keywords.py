@@ -42,12 +42,16 @@ _PASSIVE = re.compile(
     r"forbidden|banned|prohibited|off[- ]limits|off the table|allowed|permitted|left out|disallowed|not allowed|not permitted)\w*)",
     re.IGNORECASE,
 )
+_THERE = re.compile(
+    rf"\b(?:following|these) (?P<name>{_NAMES}) (?:should|must|have to|need to|are to) (?:all )?(?:be (?:present|included|used|mentioned|found)|appear)[^.\n:]{{0,30}}:\s{{0,2}}{_LIST}",
+    re.IGNORECASE,
+)
 _NOT_WORDS = frozenset(
     "in that which of to for from you with is as at on and or the a an your it below above only must should related provided "
     "given into such have has are no not per each count limit counts processor document file doc long length maximum minimum "
     "limits games game search searches art choice order i we they this these those when where if so but by about who what how "
     "correctly incorrectly more less than like up do does can starting beginning ending using used need needed based then "
-    "maximum problem problems poem story essay between within spoken per".split()
+    "before after other else another following maximum problem problems poem story essay between within spoken per".split()
 )
 """What follows "word" in prose where no word is named."""
 _TIMES = re.compile(
@@ -61,8 +65,8 @@ _ONCE = re.compile(
     re.IGNORECASE,
 )
 _COUNTED = re.compile(
-    rf"(?:\b(?:key ?-?word|word|term|phrase|name)s? ?:? ?(?P<word>{QUOTED}|{WORD})|(?P<quoted>{QUOTED})|\bletters? (?:of )?(?P<letter>{QUOTED}|[a-z#!?]\b))"
-    r"(?P<gap>(?:(?! and (?:the|include|contain|use|make|have|add|mention|do)\b|\bhighlight|\bparagraph|\bsection|\bsentences?\b)[^.\n\"“”]){0,70}?)"
+    rf"(?:\b(?:key ?-?word|word|term|phrase|name)s?(?: |: ?|(?=[\"'“‘`]))(?P<word>{QUOTED}|{WORD})|(?P<quoted>{QUOTED})|\bletters? (?:of )?(?P<letter>{QUOTED}|[a-z#!?]\b))"
+    r"(?P<gap>(?:(?!\b(?:the|a) (?:letter|word|keyword)\b| and (?:the|include|contain|use|make|have|add|mention|do)\b|\bhighlight|\bparagraph|\bsection|\bsentences?\b)[^.\n\"“”]){0,70}?)"
     rf"\b(?P<amount>(?=[a-z\d])(?:{_TIMES.pattern}|{_ONCE.pattern}))",
     re.IGNORECASE,
 )
@@ -83,7 +87,7 @@ _SYMBOLS = {
     "ampersand": "&", "asterisk": "",
 }  # fmt: skip
 _SYMBOL = re.compile(rf"{AMOUNT} {grammar.ADJECTIVES}(?P<symbol>{'|'.join(_SYMBOLS)})s?\b{LATE}", re.IGNORECASE)
-_EACH = re.compile(r"\b(?:each|every) (?:of the |of these )?(?:key ?-?)?(?:word|term)?", re.IGNORECASE)
+_EXAMPLE = re.compile(r"(?:\bsuch as|\blike|e\.g\.,?|i\.e\.,?|for example,?)[ (]$", re.IGNORECASE)
 
 
 def keywords(prompt: Prompt) -> Iterator[Instruction]:
@@ -91,7 +95,7 @@ def keywords(prompt: Prompt) -> Iterator[Instruction]:
     counted = [*_counts(prompt)]
     yield from counted
     taken = [(one.start, one.end) for one in counted]
-    for pattern in (_HELD, _BANNED, _DIRECT, _PASSIVE):
+    for pattern in (_HELD, _BANNED, _DIRECT, _PASSIVE, _THERE):
         for found in pattern.finditer(prompt.text):
             listed, at = _listed(found)
             if not listed or any(start < found.end(at) and found.start(at) < end for start, end in taken):
@@ -132,6 +136,8 @@ def _listed(found: re.Match[str]) -> tuple[tuple[str, ...], str]:
 
 def _stance(text: str, found: re.Match[str], pattern: re.Pattern[str]) -> Kind | None:
     """Whether words are asked for or forbidden; None when neither."""
+    if pattern is _THERE:
+        return Kind.EXISTENCE
     if pattern is _BANNED:
         return None if denied(text, found.start()) else Kind.FORBIDDEN
     if pattern is _PASSIVE:
@@ -175,7 +181,7 @@ def _counts(prompt: Prompt) -> Iterator[Instruction]:
     text = prompt.text
     for found in _COUNTED.finditer(text):
         token, kind = _token(found)
-        if token is None:
+        if token is None or _EXAMPLE.search(text[max(0, found.start() - 12) : found.start()]):
             continue
         lead = text[max(0, found.start() - 40) : found.start()]
         if found["never"] or re.search(r"\bnot\b[^.]{0,20}\bat all$", found.group(), re.IGNORECASE):
@@ -205,7 +211,7 @@ def _token(found: re.Match[str]) -> tuple[str | None, Kind]:
         return None, Kind.FREQUENCY
     if len(word) == 1 and not word.isalnum():
         return word, Kind.LETTERS
-    return (word if re.search(r"\w", word) and len(word.split()) <= 6 else None), Kind.FREQUENCY
+    return (word if re.search(r"\w", word) and len(word.split()) <= 4 else None), Kind.FREQUENCY
 
 
 def _once(found: re.Match[str], no: bool) -> list[tuple[Relation, int]]:

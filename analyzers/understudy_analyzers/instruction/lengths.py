@@ -14,9 +14,9 @@ _WORDS = amount("words?")
 _COUNT = re.compile(rf"\bword (?:count|limit)(?: [a-z]{{1,10}}){{0,4}}:? {AMOUNT}(?: words)?{LATE}", re.IGNORECASE)
 _SENTENCES = amount("sentences?")
 _OTHERS = re.compile(
-    r"^ ?(?:\(|should |must |be |that (?:are |is )?|which (?:are |is )?|are |written |all ){0,4}"
+    r"^ ?(?:or phrases? )?(?:\(|should |must |be |that (?:are |is )?|which (?:are |is )?|are |written |all ){0,4}"
     r"(?:(?:in|with|of|using) (?:all |only |full )?(?:capital|caps\b|upper|bold|italic)|capitali[sz]ed|all[- ]caps|uppercase|"
-    r"(?:start|begin|end|rhym|contain|relat|mean)\w*|that |which |(?:for|per|in) (?:each|every)|each\b|per\b|from (?:the|this)|"
+    r"(?:start|begin|end|rhym|contain|relat|mean)\w*|that (?:rhyme|start|begin|end|mean|describe|are|can be used)|(?:for|per|in) (?:each|every)|each\b|per\b|from (?:the|this)|"
     r"(?:to|you) (?:learn|describe|know))",
     re.IGNORECASE,
 )
@@ -28,11 +28,18 @@ _PART = re.compile(
     re.IGNORECASE,
 )
 """What stands before them then."""
+_OUTSIDE = re.compile(r"\b(?:do (?:most|all|any|many)|does|did|how many|says?|said|is it|are there|is there)\b[^.?!\n]{0,100}$", re.IGNORECASE)
+"""What makes a sentence one about lengths, not an order: a question, or somebody's opinion."""
+_CASED = re.compile(r"caps|capital|upper", re.IGNORECASE)
+_TOTAL = re.compile(
+    rf"\bnumber of (?P<what>words|sentences)\b(?P<gap>[^.\n]{{0,50}}?)\b(?:be|is|of|exceed|reach|to|range)\b[^.\n]{{0,20}}?{AMOUNT}", re.IGNORECASE
+)
 _PARTS = r"paragraphs?|stanzas?|verses?|parts?|sections?|steps?|advices?|blocks?|items?|pieces?"
 _PARAGRAPHS = amount("paragraphs?")
 _DIVIDED = amount(_PARTS)
 _STARS = re.compile(r"(?<!\*)\*{3}(?!\*)|\b(?:three|3)(?: consecutive)? (?:asterisks?|aster?isk|\"?\*\"?)", re.IGNORECASE)
 _RULES = re.compile(r"^[ \t]*\*{3}[ \t]*$", re.MULTILINE)
+_LIGHT = re.compile(r"\b(?:highlight|itali|bold|emphasi)\w*[^.\n]{0,30}$", re.IGNORECASE)
 _BOTH = re.compile(r"\b(?:separat|divid|split)\w*[^.\n]{0,80}? and [^.\n]{0,80}", re.IGNORECASE)
 _GIVEN = re.compile(r"\b(?:following|these|those|given|below|above|first|last|next|previous)(?: the)? $", re.IGNORECASE)
 
@@ -70,12 +77,25 @@ def sentences(prompt: Prompt) -> Iterator[Instruction]:
     yield from _length(prompt, Kind.SENTENCES, _SENTENCES)
 
 
+def totals(prompt: Prompt) -> Iterator[Instruction]:
+    """`the number of sentences should be in the range of 40 to 60`."""
+    for found in _TOTAL.finditer(prompt.plain):
+        if not _CASED.search(found["gap"]):
+            kind = Kind.WORDS if found["what"].lower() == "words" else Kind.SENTENCES
+            for relation, number in relations(found):
+                yield Instruction(kind, (), relation, number, None, *found.span())
+
+
 def _length(prompt: Prompt, kind: Kind, pattern: re.Pattern[str]) -> Iterator[Instruction]:
     text = prompt.plain
     for found in pattern.finditer(text):
-        if _OTHERS.match(text[found.end() : found.end() + 60]) or _PART.search(text[max(0, found.start() - 50) : found.start()]):
+        if _OTHERS.match(text[found.end() : found.end() + 60]) or (
+            found["noun"].lower() != "word" and _PART.search(text[max(0, found.start() - 50) : found.start()])
+        ):
             continue
         if found["exact"] and found["exact"].lower() in ("only", "just"):
+            continue
+        if _OUTSIDE.search(text[max(0, found.start() - 120) : found.start()]) or _CASED.search(found.group()):
             continue
         for relation, number in relations(found):
             yield Instruction(kind, (), relation, number, None, *found.span())
@@ -114,10 +134,11 @@ def _divided(text: str, stars: re.Match[str]) -> tuple[Relation, int, None, int,
         said = relations(found, Relation.EXACT)
         if len(said) != 1 or said[0][1] < 2:
             continue
-        if best is None or abs(found.start() - stars.start()) < abs(best[0].start() - stars.start()) or found["noun"].startswith("para"):
-            best = (found, said[0])
+        if not _LIGHT.search(text[max(0, found.start() - 40) : found.start()]):
+            away = abs(found.start() - stars.start()) + 10_000 * (not found["noun"].lower().startswith("para"))
+            best = min(best or (away, found, said[0]), (away, found, said[0]), key=lambda one: one[0])
     if best is not None:
-        return (*best[1], None, best[0].start(), stars.end())
+        return (*best[2], None, best[1].start(), stars.end())
     if (shown := len(_RULES.findall(text))) > 1 or (shown == 1 and _BOTH.search(text) is None):
         return Relation.EXACT, shown + 1, None, *stars.span()
     if shown == 1 or _BOTH.search(text[max(0, stars.start() - 200) : stars.end()]):

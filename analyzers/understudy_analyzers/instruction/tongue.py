@@ -5,40 +5,67 @@ from collections.abc import Mapping
 
 from understudy_analyzers.language import LANGUAGES, detect, kin
 
-_SMALL: Mapping[str, str] = {
-    "hi": "है हैं का के की में और से को ने पर यह भी था थे थी लिए",
-    "mr": "आहे आहेत आणि च्या मध्ये हे ते या व तो ती होते साठी एक आम्ही मी तुम्ही",
-    "ne": "छ छन् हो र मा को का लागि पनि यो गर्न भएको थियो हुन्छ तपाईं म गर्ने",
-    "sw": "na ya wa kwa ni katika la za kuwa hii yako kama au lakini sana wewe mimi huo hiyo vya cha",
+CLEAR = 0.8
+"""Probability from which a text is in another language: a name or two say nothing."""
+HALF = 0.5
+"""Share of a reply's letters that must be of the script asked for."""
+MANY = 60
+"""Words of a text of which one or the other is a small word of its language, if it is in any."""
+
+_NAGARI: Mapping[str, frozenset[str]] = {
+    code: frozenset(listed.split())
+    for code, listed in {
+        "hi": "है हैं की के में और से ने पर यह भी था थे थी लिए किया कर जो तो इस उस कि साथ हूँ रहा रही",
+        "mr": "आहे आहेत आणि मध्ये हे ते व होते साठी मी आम्ही तुम्ही आपण नाही म्हणून पण किंवा असे असते केले जाते त्या ही हा जे आपल्या",
+        "ne": "छ छन् र मा को लागि पनि यो गर्न भएको थियो हुन्छ तपाईं म गर्ने हो छैन हरू गरेर तथा वा यस",
+    }.items()
 }
-"""Small words that tell languages apart which the detector does not know, and Hindi from its kin."""
+"""Small words that part three languages of one script, each list without those that it shares."""
+_SWAHILI = frozenset("na ya wa kwa ni katika la za kuwa hii yako kama au lakini sana wewe mimi huo hiyo vya cha ili je".split())
+_ENGLISH = re.compile(r"\b(?:the|and|of|to|is|in|for|that|with|you|your|are|on|it|this|as|or|be|we|my|i|a|an)\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_][\w\u0900-\u097f]{0,40}")
-_FEW = 40
-"""Letters below which a text in the script of its language is not held to more."""
+_READ = 20_000
 
 
 def spoken(text: str, wanted: str) -> str | None:
     """Why a text is not in the language `wanted` (ISO 639-1); None when it is, or does not say which it is in."""
-    if wanted in ("mr", "ne", "sw") or (wanted == "hi" and "है" not in text):
-        return _small(text, wanted)
+    if wanted == "sw":
+        return _swahili(text)
     told = detect(text)
-    if told is None or told[0] == wanted or wanted not in LANGUAGES:
+    if told is None:
         return None
-    if kin(told[0], wanted) and len(text) < _FEW:
+    nagari = wanted in _NAGARI
+    if told[0] == ("hi" if nagari else wanted):
+        if told[1] < HALF and wanted not in ("en", "es", "fr", "de", "it", "pt"):
+            return f"more than half in another script than that of {wanted}"
+        return _nagari(text, wanted) if nagari else None
+    if nagari:
+        return f"in {told[0]}, {wanted} asked for"
+    if wanted not in LANGUAGES or told[1] < CLEAR or (kin(told[0], wanted) and told[1] < 0.95):
         return None
     return f"in {told[0]}, {wanted} asked for"
 
 
-def _small(text: str, wanted: str) -> str | None:
-    """By small words: the language asked for must have the most of them."""
-    found = _WORD.findall(text[:20_000])
-    counts = {code: sum(word.lower() in set_of for word in found) for code, set_of in _SETS.items()}
+def english(text: str) -> str | None:
+    """Why a text is not English; None when it is, or is too short to tell."""
+    if (fault := spoken(text, "en")) is not None:
+        return fault
+    if "{" in text or sum(1 for _ in _WORD.finditer(text[:_READ])) < MANY:
+        return None
+    return None if _ENGLISH.search(text[:_READ]) else "no English word in it"
+
+
+def _nagari(text: str, wanted: str) -> str | None:
+    """Broken when another language of the script has clearly more small words."""
+    found = _WORD.findall(text[:_READ])
+    counts = {code: sum(word in small for word in found) for code, small in _NAGARI.items()}
     best = max(counts, key=lambda code: counts[code])
-    if wanted != "sw" and not any("\u0900" <= letter <= "\u097f" for letter in text[:2000]):
-        return f"not in the script of {wanted}"
-    if counts[best] == 0:
-        return None if len(found) < 5 else f"not in {wanted}"
-    return None if counts[wanted] == counts[best] else f"in {best}, {wanted} asked for"
+    return f"in {best}, {wanted} asked for" if counts[best] > 2 * counts[wanted] + 2 else None
 
 
-_SETS = {code: frozenset(listed.split()) for code, listed in _SMALL.items()}
+def _swahili(text: str) -> str | None:
+    """Swahili is not among the languages told apart: its small words must be a sixth of all, English ones fewer."""
+    found = _WORD.findall(text[:_READ])
+    count = sum(word.lower() in _SWAHILI for word in found)
+    other = sum(1 for _ in _ENGLISH.finditer(text[:_READ]))
+    return "not in sw" if len(found) > 4 and (count * 10 < len(found) or other >= count) else None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from understudy_analyzers.instruction import layout, tokens
 from understudy_analyzers.instruction.kind import Kind, Relation
 from understudy_analyzers.instruction.layout import DIVIDER
-from understudy_analyzers.instruction.tongue import spoken
+from understudy_analyzers.instruction.tongue import english, spoken
 
 __all__ = ["ANSWERS", "DIVIDER", "Instruction", "verify"]
 
@@ -96,9 +96,9 @@ def verify(instruction: Instruction, text: str) -> str | None:
         case Kind.CAPITALS:
             return _counted(one, tokens.capitals(text), "words in capitals")
         case Kind.UPPER:
-            return spoken(text, "en") if text.isupper() else "not all in capitals"
+            return english(text) if text.isupper() else "not all in capitals"
         case Kind.LOWER:
-            return spoken(text, "en") if text.islower() else "not all in lower case"
+            return english(text) if text.islower() else "not all in lower case"
         case Kind.COMMA:
             return "a comma" if "," in text else None
 
