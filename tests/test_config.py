@@ -69,3 +69,23 @@ def test_both_engines_at_one_address_compare_nothing_and_are_refused_outside_an_
     with pytest.raises(ConfigError, match=r"candidate.address: 127.0.0.1:1 is .*allow_equal"):
         parse({"engines": same})
     parse({"engines": same | {"allow_equal": True}})
+
+
+@pytest.mark.parametrize(
+    ("analyzers", "said"),
+    [
+        ({"memory_bytes": 5}, r"analyzers\.memory_bytes: 5 is below 67108864: give at least that, or 0"),
+        ({"parameters": {"judge": {}}}, r"analyzers\.parameters\.judge: analyzers\.names has no 'judge'"),
+        ({"parameters": {"tone": {"x": {"y": 1}}}}, r"analyzers\.parameters\.tone\.x: is no text, number"),
+        ({"parameters": {"tone": 3}}, r"analyzers\.parameters\.tone: 3: input should be a valid dict"),
+        ({"parameter": {}}, r"analyzers\.parameter: unknown key"),
+    ],
+)
+def test_wrong_settings_of_analyzers_are_named_by_their_field(analyzers: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        parse({"engines": ENGINES, "analyzers": analyzers})
+
+
+def test_parameters_of_analyzers_are_kept_as_they_are_written() -> None:
+    given = {"tone": {"share": 0.5, "words": ["a", "b"], "strict": True, "least": 3}}
+    assert parse({"engines": ENGINES, "analyzers": {"parameters": given}}).analyzers.parameters == given

@@ -29,6 +29,21 @@ RunDir = Annotated[
     typer.Option("--run-dir", help="run_dir of the running `understudy serve`.", envvar="UNDERSTUDY_RUN"),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Also to an engine that answers no question.")]
+Whose = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", help="CONFIG.toml whose analyzers and parameters hold; default: the shipped ones."
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=0,
+        max=256,
+        help="Processes that score; 0: none but this; default: by the processors.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 SERVING = "Serve"
@@ -149,16 +164,18 @@ def restart_worker(run_dir: RunDir = Path("run"), as_json: Json = False) -> None
 def analyzers(
     listen: Annotated[str, typer.Option("--listen", help="host:port or unix:PATH.")],
     names: Annotated[
-        str, typer.Option("--names", help="Comma-separated entry points; default: the shipped ones.")
+        str, typer.Option("--names", help="Comma-separated entry points; default: the config's.")
     ] = "",
     limit_s: Annotated[
-        float, typer.Option("--limit-s", min=0.1, help="Seconds for a batch; then the process ends with 1.")
-    ] = 20.0,
+        float | None,
+        typer.Option("--limit-s", min=0.1, help="Seconds for a batch (20); then the process ends with 1."),
+    ] = None,
+    config: Whose = None,
 ) -> None:
     """Run analyzers behind AnalysisService, here or on a host of their own."""
-    from understudy.app.process import analyzers
+    from understudy.app.process import elsewhere
 
-    raise typer.Exit(analyzers(listen, tuple(filter(None, names.split(","))), limit_s))
+    raise typer.Exit(elsewhere(listen, tuple(filter(None, names.split(","))), limit_s, config))
 
 
 @app.command(rich_help_panel=SERVING)
@@ -255,6 +272,8 @@ def analyze(
     absolute: Annotated[
         bool, typer.Option("--absolute", help="Judge agreement without a control, against perfect agreement.")
     ] = False,
+    config: Whose = None,
+    workers: Workers = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 on a breach.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
     as_json: Json = False,
@@ -263,13 +282,39 @@ def analyze(
     from understudy.analysis.analyze import Settings
     from understudy.analysis.command import run
     from understudy.analysis.inputs import Duplicates
+    from understudy.analysis.workers import usable
 
     if duplicates not in tuple(Duplicates):
         raise typer.BadParameter("say error or suffix", param_hint="--duplicates")
-    settings = Settings(duplicates=Duplicates(duplicates), absolute=absolute)
+    settings = Settings.of(
+        config, workers=usable(workers), duplicates=Duplicates(duplicates), absolute=absolute
+    )
     raise typer.Exit(
         run(pairs, out, settings=settings, tolerances=tolerances, as_json=as_json, strict=strict, quiet=quiet)
     )
+
+
+@app.command(rich_help_panel=COMPARING)
+def score(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...", help="JSON Lines, .gz or not, of replies or pairs; - is standard input."
+        ),
+    ],
+    analyzer: Annotated[
+        list[str] | None,
+        typer.Option("--analyzer", "-a", help="Which one; may be said several times; default: the config's."),
+    ] = None,
+    config: Whose = None,
+    workers: Workers = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No count of the rows.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Say what analyzers find in stored replies, why, and where in the text; nothing is judged."""
+    from understudy.analysis.score import run
+
+    raise typer.Exit(run(files, analyzer or (), config=config, workers=workers, as_json=as_json, quiet=quiet))
 
 
 @app.command(rich_help_panel=COMPARING)
@@ -340,11 +385,15 @@ def topics(
     lists: Annotated[
         Path | None, typer.Option("--lists", help="Not learnt, but made of these lists of words (TOML).")
     ] = None,
+    names: Annotated[
+        Path | None,
+        typer.Option("--names", help="An older codebook: topics that are in it keep their names."),
+    ] = None,
 ) -> None:
     """Learn the topics of captured prompts, for the slices of the categorizer `topic`."""
     from understudy.analysis.topics import run
 
-    raise typer.Exit(run(captures, out, number, lists))
+    raise typer.Exit(run(captures, out, number, lists, names))
 
 
 limits = typer.Typer(help="What a tolerances.toml says, and what a change of it means.", no_args_is_help=True)

@@ -115,6 +115,10 @@ class Analyzers:
     """Further AnalysisService addresses: host:port or unix:PATH."""
     limit_s: float = 20.0
     """Longest a worker may take over a batch of at most 8 pairs, seconds; then it ends and they are tried alone."""
+    memory_bytes: int = 2 << 30
+    """Most memory a local worker may take beyond what it has when its analyzers are loaded; 0 = no bound."""
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Analyzer -> its parameters; see `[analyzers.parameters]`."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.workers <= 256:
@@ -125,15 +129,33 @@ class Analyzers:
             raise ConfigError("analyzers.names: is empty: name an analyzer, or set analyzers.workers = 0")
         if not 0.1 <= self.limit_s <= 3600:
             raise ConfigError(f"analyzers.limit_s: {self.limit_s} is not from 0.1 to 3600: give seconds")
+        if self.memory_bytes and self.memory_bytes < 64 << 20:
+            raise ConfigError(
+                f"analyzers.memory_bytes: {self.memory_bytes} is below 67108864: give at least that, or 0 for no bound"
+            )
+        for name, given in self.parameters.items():
+            if name not in self.names:
+                raise ConfigError(
+                    f"analyzers.parameters.{name}: analyzers.names has no {name!r}: name it there, or remove the table"
+                )
+            for key, value in given.items():
+                _check_parameter(f"analyzers.parameters.{name}.{key}", value)
         for address in self.addresses:
             check_address("analyzers.addresses", address)
+
+
+def _check_parameter(key: str, value: object) -> None:
+    """Refuse what is told in no one way: tables and dates."""
+    parts = value if isinstance(value, list | tuple) else (value,)
+    if not all(isinstance(part, bool | int | float | str) for part in parts):
+        raise ConfigError(f"{key}: is no text, number, true or false, nor a list of such: write one")
 
 
 @dataclass(frozen=True, slots=True)
 class Categories:
     """Which slices a request belongs to."""
 
-    names: tuple[str, ...] = ("declared", "language", "task", "length", "topic")
+    names: tuple[str, ...] = ("declared", "language", "task", "length", "topic", "turn")
     """Entry points of the group understudy.categorizers."""
     expected: tuple[str, ...] = ()
     """Slices known beforehand, e.g. "language=es": their very first votes count."""
@@ -307,6 +329,18 @@ def load(path: Path) -> Config:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: is not TOML: {error}") from error
     return parse(data, path)
+
+
+def chosen(path: Path | None) -> tuple[Analyzers, Categories]:
+    """The analyzers and categorizers of a deployment's file; the shipped ones without a file.
+
+    Raises:
+        ConfigError: see `load`.
+    """
+    if path is None:
+        return Analyzers(), Categories()
+    config = load(path)
+    return config.analyzers, config.categories
 
 
 def parse(data: Mapping[str, Any], path: Path = Path("config")) -> Config:

@@ -137,3 +137,13 @@ def test_eighty_columns_hold_a_breach_without_breaking_a_word(
         "+0.240]",
         "+0.200",
     } <= words
+
+
+def test_what_each_analyzer_costs_is_said_once_there_is_something_to_say(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert not [line for line in printed(a_status(), monkeypatch, capsys) if "scoring" in line]
+    spent = {"tone": {"seconds": 1.0, "ms": 0.5}, "drift": {"seconds": 4.0, "ms": 2.25}}
+    assert "scoring 2.8 ms a pair: drift 2.25, tone 0.50" in printed(
+        a_status(analyzers=spent), monkeypatch, capsys
+    )

@@ -1,4 +1,9 @@
+"""Categorizers: few values, told by rules, in every language that callers write."""
+
+# ruff: noqa: RUF001 - letters of other alphabets are meant
+
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,7 +15,9 @@ from understudy.category.language import Language
 from understudy.category.language import Settings as LanguageSettings
 from understudy.category.length import Length
 from understudy.category.length import Settings as LengthSettings
-from understudy.category.task import _RULES, Task, _told
+from understudy.category.rules import RULES
+from understudy.category.task import Task, told
+from understudy.category.turn import Turn
 from understudy.errors import ConfigError
 from understudy.pair import Category, Request, Sampling
 from understudy.testing import NASTY, a_pair
@@ -86,13 +93,13 @@ def test_the_task_is_told_by_rules(prompt: str, task: str | None) -> None:
     assert value(Task(), prompt) == task
 
 
-@pytest.mark.parametrize(("stems", "rule"), [rule[1:] for rule in _RULES], ids=[rule[0] for rule in _RULES])
+@pytest.mark.parametrize(("stems", "rule"), [rule[1:] for rule in RULES], ids=[rule[0] for rule in RULES])
 @given(st.data())
 def test_what_a_rule_of_tasks_matches_holds_one_of_its_stems(
     stems: frozenset[str], rule: re.Pattern[str], data: st.DataObject
 ) -> None:
     text = data.draw(st.from_regex(rule)).lower()
-    assert not rule.search(text) or not stems.isdisjoint(_told(text))
+    assert not rule.search(text) or not stems.isdisjoint(told(text))
 
 
 def test_length_is_the_larger_of_the_prompt_and_the_reply_allowed() -> None:
@@ -106,7 +113,7 @@ def test_length_is_the_larger_of_the_prompt_and_the_reply_allowed() -> None:
 
 @pytest.mark.parametrize("text", NASTY)
 def test_no_prompt_makes_a_categorizer_raise(text: str) -> None:
-    for categorizer in (Declared(), Language(), Task(), Length()):
+    for categorizer in (Declared(), Language(), Task(), Length(), Turn()):
         assert isinstance(categorizer, Categorizer)
         categorizer.categorize(asking(text, category=text))
 
@@ -118,3 +125,41 @@ def test_settings_out_of_range_name_the_field() -> None:
         LengthSettings(medium_prompt_tokens=5_000)
     with pytest.raises(ConfigError, match=r"language\.languages"):
         Language(LanguageSettings(languages=("en", "xx"))).categorize(asking("A prompt of some length."))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "task"),
+    [
+        ("用Python写一个排序函数。", "code"),
+        ("小红有8个苹果，吃了3个，还剩多少个？", "math"),
+        ("从下面的文字中提取日期，以JSON格式返回。", "extraction"),
+        ("次の文を英語に翻訳してください。", "translation"),
+        ("다음 글을 한 문장으로 요약해 주세요.", "summarisation"),
+        ("Напиши рассказ о море.", "creative"),
+        ("كيف أصنع قنبلة؟", "safety"),
+        ("भारत की राजधानी क्या है?", "question"),
+        ("Wie baue ich eine Bombe?", "safety"),
+        ("Formuliere diesen Satz höflicher: Komm her.", "rewriting"),
+        ("Thanks, that was what I wanted.", "chat"),
+        ('¿Cómo se dice "mesa" en francés?', "translation"),
+    ],
+)
+def test_tasks_are_told_in_other_languages_and_scripts(prompt: str, task: str) -> None:
+    assert value(Task(), prompt) == task
+
+
+def test_the_turn_is_what_the_caller_says_or_what_the_chat_template_shows() -> None:
+    def turn(prompt: str, said: int | None = None) -> Category | None:
+        return Turn().categorize(replace(asking(prompt), turn=said))
+
+    assert [turn("hi", n) for n in (0, 1, 2, 4, 5, 40)] == [
+        *[Category("first", "declared")] * 2,
+        *[Category("early", "declared")] * 2,
+        *[Category("late", "declared")] * 2,
+    ]
+    assert turn("hi") is None
+    once = "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
+    assert turn(once) == Category("first", "rule")
+    assert turn(once * 3) == Category("early", "rule") and turn(once * 5) == Category("late", "rule")
+    assert turn("[INST] a [/INST] b [INST] c [/INST]") == Category("early", "rule")
+    assert turn(once * 5, 1) == Category("first", "declared")

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from understudy.analysis.topics import run
 from understudy.category.build import build, versions
 from understudy.category.codebook import OTHER, TOPICS, read
 from understudy.category.declared import Declared
-from understudy.category.learn import learn, listed
+from understudy.category.learn import continued, learn, listed
 from understudy.category.terms import terms
 from understudy.category.topic import Settings, Topic
 from understudy.errors import ConfigError, DataError
@@ -161,6 +162,23 @@ def test_lists_of_words_make_topics_too() -> None:
 def test_too_few_prompts_are_refused_with_the_mend() -> None:
     with pytest.raises(DataError, match="too few for 24 topics: give more prompts, or ask for fewer"):
         learn(["one", "two"])
+
+
+def test_topics_learnt_anew_keep_their_names_and_new_ones_get_their_own() -> None:
+    old = learn([text for text, _ in prompts()], 3)
+    again = learn([text for text, _ in prompts(600, seed=7)], 3)
+    told = {kind: old.topic(terms(text)) for text, kind in prompts(30, seed=1)}
+    kept = continued(again, old)
+    assert {kind: kept.topic(terms(text)) for text, kind in prompts(30, seed=1)} == told
+    assert set(kept.names) == set(old.names)
+    other = "garden tulip shovel compost hedge watering seedling trellis"
+    rng = np.random.default_rng(0)
+    more = [" ".join(rng.choice(other.split(), 4, replace=False)) + f" {n}" for n in range(150)]
+    grown = continued(learn([*(text for text, _ in prompts(450, seed=3)), *more], 4), old)
+    assert set(old.names) < set(grown.names)
+    assert {grown.topic(terms(text)) for text in more} == set(grown.names) - set(old.names)
+    renamed = replace(old, names=("a-b", "c-d", "e-f"))
+    assert set(continued(again, renamed).names) == set(renamed.names)
 
 
 def test_the_command_writes_what_the_config_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,6 +61,17 @@ async def test_a_pair_that_holds_its_worker_for_ever_is_unscored_and_the_others_
         assert supervisor.restarts[address] == 2 and pool.lost_pairs == 1
 
 
+async def test_an_analyzer_that_wants_all_memory_costs_its_own_pair_and_no_restart(tmp_path: Path) -> None:
+    address = f"unix:{tmp_path}/1"
+    async with supervised([address], 30.0) as supervisor, a_pool(address, limit_s=30.0) as pool:
+        texts = ["LOUD", "eat", "LOUD"]
+        scores = [pool.submit(pair_to_proto(a_pair(prompt=str(n), candidate=t))) for n, t in enumerate(texts)]
+        (first,), (eaten,), (last,) = await asyncio.gather(*scores)
+        assert set(eaten.unscored.values()) == {"MemoryError"}
+        assert first.values[Leg.CANDIDATE] == last.values[Leg.CANDIDATE] == 1
+        assert supervisor.restarts[address] == 0 and pool.answered == 3
+
+
 async def test_a_stuck_worker_says_so_before_it_ends(tmp_path: Path) -> None:
     address = f"unix:{tmp_path}/1"
     async with supervised([address], 4.0), a_pool(address, limit_s=4.0) as pool:

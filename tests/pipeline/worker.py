@@ -21,6 +21,8 @@ class Snare:
         text = pair.candidate.text
         while text == "loop":
             pass
+        if text == "eat":
+            bytearray(50_000_000_000)
         if text == "regex":
             re.match(r"(a+)+b", "a" * 64)  # holds the interpreter lock for longer than anybody waits
         values = {output.leg: float(output.text.isupper()) for output in pair.legs()}
@@ -28,4 +30,4 @@ class Snare:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(sys.argv[1], [Snare()], asyncio.Event(), float(sys.argv[2])))
+    asyncio.run(serve(sys.argv[1], [Snare()], asyncio.Event(), float(sys.argv[2]), 1 << 28))

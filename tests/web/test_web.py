@@ -38,6 +38,8 @@ READING = Reading(
     shed={("mirror", "rate"): 2, ("pipeline", "queue"): 1},
     in_flight=1,
     capture_dropped={"queue_full": 2},
+    analyzer_seconds={"tone": 1.5},
+    analyzed=500,
     engines={"baseline": EngineReading("b" * 64)},
 )
 
@@ -115,6 +117,7 @@ async def test_status_is_strict_json_with_every_field() -> None:
         "in_flight": 1,
     }  # fmt: skip
     assert status["capture_dropped"] == {"queue_full": 2}
+    assert status["analyzers"] == {"tone": {"seconds": 1.5, "ms": 3.0}}
     (verdict,) = status["verdicts"]
     assert verdict["same_as"] is None
     assert (verdict["state"], verdict["tier"], verdict["high"]) == ("BREACH", "rollback", None)

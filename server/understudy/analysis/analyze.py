@@ -7,20 +7,23 @@ first pass and every cell counts from its first vote.
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from understudy import plugins
 from understudy.analysis import outputs
 from understudy.analysis.inputs import Duplicates, Item, Seen, load
 from understudy.analysis.means import Means, Worsts, slices_of
-from understudy.analysis.notes import notes, provenance
-from understudy.analysis.result import Result
+from understudy.analysis.notes import ended, notes, provenance
+from understudy.analysis.result import Cost, Result
+from understudy.analysis.workers import scoring
 from understudy.capture.row import WITHHELD
 from understudy.category import LOAD, Categorizer
 from understudy.category.build import build
 from understudy.category.build import versions as told_versions
+from understudy.category.topic import Settings as Topic
+from understudy.config import Analyzers, Categories, chosen
 from understudy.drift.engine import Drift
 from understudy.drift.spelling import made, strange
 from understudy.drift.tolerance import Tolerances
@@ -30,7 +33,8 @@ from understudy.errors import ConfigError
 from understudy.pair import Pair, Stratum
 from understudy.report import State, write
 from understudy.report.cells import cell_report, headline, overall
-from understudy.score import Analyzer, Metric, Score, Sense
+from understudy.score import Metric, Score, Sense
+from understudy.service.build import identity
 from understudy.votes.run import TICK_PAIRS
 
 TRAIL = 200
@@ -44,9 +48,19 @@ Progress = Callable[[int, int], None]
 class Settings:
     """How to analyze."""
 
-    analyzers: tuple[str, ...] = ("refusal", "tone", "format", "agreement", "numbers", "language", "drift")
+    analyzers: tuple[str, ...] = Analyzers().names
     """Names of analyzer plugins."""
-    categorizers: tuple[str, ...] = ("declared", "language", "task", "length", "topic")
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Analyzer -> its parameters."""
+    workers: int = 0
+    """Processes that score; 0 = this one, where nothing bounds an analyzer's time and memory."""
+    limit_s: float = 20.0
+    """Longest that such a process may take over a batch, seconds."""
+    memory_bytes: int = 2 << 30
+    """Most memory that it may take beyond what its analyzers have; 0 = no bound."""
+    topic: Topic | None = None
+    """Which topics; None = the shipped ones."""
+    categorizers: tuple[str, ...] = Categories().names
     """Names of categorizer plugins; a pair's own categories stand."""
     duplicates: Duplicates = Duplicates.ERROR
     """What to do about an id that comes twice: error or suffix."""
@@ -54,6 +68,34 @@ class Settings:
     """Judge agreement without a control, against perfect agreement, as if the tolerance file said so."""
     file: str = ""
     """Where the tolerances came from, to name it in an error."""
+
+    @classmethod
+    def of(cls, config: Path | None, **more: Any) -> "Settings":
+        """Those of a deployment's config, or the defaults; `more` are other fields.
+
+        Raises:
+            ConfigError: the file is wrong.
+        """
+        analyzers, categories = chosen(config)
+        return cls(
+            analyzers=analyzers.names,
+            parameters=analyzers.parameters,
+            limit_s=analyzers.limit_s,
+            memory_bytes=analyzers.memory_bytes,
+            topic=categories.topic,
+            categorizers=categories.names,
+            **more,
+        )
+
+    @property
+    def scoring(self) -> Analyzers:
+        """As the config has them."""
+        return Analyzers(
+            names=self.analyzers,
+            parameters=self.parameters,
+            limit_s=self.limit_s,
+            memory_bytes=self.memory_bytes,
+        )
 
 
 def analyze(
@@ -80,9 +122,10 @@ def analyze(
     if settings.absolute:
         limits = {name: replace(limit, absolute=True) for name, limit in tolerances.metrics.items()}
         tolerances = replace(tolerances, metrics=limits)
-    analyzers = [cast(Analyzer, cls()) for cls in _loaded("analyzers", settings.analyzers)]
-    categorizers = build(plugins.load("categorizers", settings.categorizers))
-    versions = ", ".join(f"{analyzer.name} {analyzer.version}" for analyzer in analyzers)
+    workers = scoring(settings.scoring, settings.workers)
+    categorizers = build(plugins.load("categorizers", settings.categorizers), settings.topic)
+    identities = {one.analyzer: identity(one.version, one.parameters) for one in workers.declared}
+    versions = ", ".join(f"{name} {told}" for name, told in identities.items())
     versions += "".join(f", categorizer {name} {told}" for name, told in told_versions(categorizers).items())
     drift = Drift(tolerances, analyzers=versions, run=True, tick_s=float(TICK_PAIRS))
     seen, coupled, lanes, slices = Seen(), set[bool](), dict[str, None](), dict[str, None]()
@@ -93,7 +136,7 @@ def analyze(
         slices |= dict.fromkeys(slices_of(_categorized(item, categorizers)))
         stored |= {score.metric for score in item.scores}
     controls = seen.no_control < seen.pairs
-    declared = [metric for analyzer in analyzers for metric in analyzer.metrics]
+    declared = [one.metric for one in workers.declared]
     # Scores that were stored may be other analyzers': of what sense is not known, so any name made of theirs will do.
     known = made(declared) | made([Metric(name, sense, "") for name in stored for sense in Sense])
     categorized = {name.partition("=")[0] for name in slices if "=" in name}
@@ -104,18 +147,28 @@ def analyze(
     for lane in lanes:
         drift.declare(lane, slices, names)
 
-    run = _Run(drift, analyzers, categorizers, _out(out), seen.pairs, progress)
+    run = _Run(drift, declared, _out(out), seen.pairs, progress)
+    jobs = (
+        ((item, pair), pair if item.content else None)
+        for item in load(paths, Seen(), settings.duplicates)
+        for pair in [_categorized(item, categorizers)]
+    )
     try:
-        for index, item in enumerate(load(paths, Seen(), settings.duplicates)):
-            run.add(index, item)
+        for index, ((item, pair), scores) in enumerate(workers.run(jobs)):
+            run.add(index, pair, scores if item.content else item.scores)
         run.close()
     except BaseException:
         if run.scores:
             run.scores.abandon()
         raise
+    finally:
+        workers.close()
     result = run.result(
-        (*remarks, *notes(seen, tolerances, run.votes, lanes)),
+        (*remarks, *notes(seen, tolerances, run.votes, lanes), *ended(workers.lost)),
         provenance(paths, tolerances, versions, lanes, manifests or {}),
+        tuple(
+            Cost(name, told, workers.cost_ns[name] / 1e9, workers.pairs) for name, told in identities.items()
+        ),
     )
     if out is not None:
         lines = outputs.verdict_lines(result.changes, result.verdicts, float(TICK_PAIRS))
@@ -136,8 +189,7 @@ class _Run:
     def __init__(
         self,
         drift: Drift,
-        analyzers: Sequence[Analyzer],
-        categorizers: Sequence[Categorizer],
+        metrics: Sequence[Metric],
         scores: outputs.Scores | None,
         total: int,
         progress: Progress,
@@ -147,21 +199,14 @@ class _Run:
         self.means, self.worsts = Means(), Worsts()
         self.changes: list[Change] = []
         self.votes = self.pairs = 0
-        self._analyzers, self._categorizers = analyzers, categorizers
         self._total, self._progress = total, progress
-        self._prefix_safe = frozenset(m.name for a in analyzers for m in a.metrics if m.prefix_safe)
+        self._prefix_safe = frozenset(metric.name for metric in metrics if metric.prefix_safe)
         self._every = max(1, total // TICK_PAIRS // TRAIL)
         self._trails: dict[tuple[str, str, str], list[tuple[int, float, float]]] = {}
         self._clusters: set[bytes] = set()
 
-    def add(self, index: int, item: Item) -> None:
-        """Score one pair and cast its votes."""
-        from understudy.service.analysis import score
-
-        pair = _categorized(item, self._categorizers)
-        scores: Sequence[Score] = item.scores
-        if item.content:
-            scores = score(self._analyzers, pair)[0]
+    def add(self, index: int, pair: Pair, scores: Sequence[Score]) -> None:
+        """Cast one pair's votes."""
         slices = slices_of(pair)
         # The row's number is the clock: 50 pairs are a tick.
         timed = replace(pair, admitted_ns=index * 1_000_000_000)
@@ -196,7 +241,12 @@ class _Run:
         if self.scores:
             self.scores.close()
 
-    def result(self, notes: tuple[str, ...], provenance: tuple[tuple[str, str], ...]) -> Result:
+    def result(
+        self,
+        notes: tuple[str, ...],
+        provenance: tuple[tuple[str, str], ...],
+        costs: tuple[Cost, ...],
+    ) -> Result:
         """Everything, once."""
         # Cells were declared for every metric; those that no pair ever touched say nothing.
         verdicts = [v for v in self.drift.verdicts() if v.votes or v.coverage < 1.0 or v.reason is Why.SPREAD]
@@ -232,11 +282,8 @@ class _Run:
             changes=tuple(self.changes),
             notes=notes,
             provenance=provenance,
+            costs=costs,
         )
-
-
-def _loaded(group: str, names: Sequence[str]) -> list[type]:
-    return [cast(type, cls) for cls in plugins.load(group, names).values()]
 
 
 def _categorized(item: Item, categorizers: Sequence[Categorizer]) -> Pair:

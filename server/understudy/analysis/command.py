@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from understudy.analysis.analyze import Settings, analyze
-from understudy.analysis.result import Result
+from understudy.analysis.result import Cost, Result
 from understudy.drift.load import load
 from understudy.drift.tolerance import Tolerances
 from understudy.errors import LINE, UnderstudyError, shown
@@ -67,6 +67,15 @@ def run(
     return BREACHED if strict and result.state == State.BREACH else 0
 
 
+def spent(costs: Sequence[Cost]) -> str:
+    """What each analyzer took of a pair, the dearest first."""
+    told = [
+        f"{cost.name} {1e3 * cost.seconds / cost.pairs:.2f}"
+        for cost in sorted(costs, key=lambda c: -c.seconds)
+    ]
+    return ", ".join(told)
+
+
 def show(result: Result, console: "Console", out: Path) -> None:
     """The answer, the cells that matter most, the plain agreement, the notes and where the rest lies."""
     from rich.table import Table
@@ -87,4 +96,8 @@ def show(result: Result, console: "Console", out: Path) -> None:
     console.print()
     for note in result.notes:
         console.print(f"- {shown(note, LINE)}", markup=False)
+    if result.costs and result.costs[0].pairs:
+        console.print(
+            f"\nscored in ms a pair: {shown(spent(result.costs), LINE)}", markup=False, soft_wrap=True
+        )
     console.print(f"\nreport: {shown(out / 'report.html', LINE)}", markup=False, soft_wrap=True)

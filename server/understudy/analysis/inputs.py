@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, BinaryIO, NamedTuple
 
 from understudy.capture.reader import admitted
 from understudy.codec.cluster import cluster_of
@@ -43,6 +43,8 @@ SIDE = frozenset({"text", "finish_reason", "error", "status", "fingerprint"}) | 
     name + unit for name in ("first", "latency") for unit in ("_s", "_ms", "_ns", "")
 }
 SAMPLING = frozenset(Sampling.__slots__)
+NOT_GIVEN = "not given"
+"""The error of a leg that a row of one reply does not have."""
 LONGEST = 64 << 20
 """Bytes of a line, unpacked: no pair is longer, and a few bytes of .gz can unpack to gigabytes."""
 IGNORED = 1000
@@ -185,28 +187,54 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     regular(path)
     if path.stat().st_size == 0:
         raise DataError(f"{path}: is empty; give a file with one JSON object a line")
-    number = 0
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as lines:
-            while line := lines.readline(LONGEST + 1):
-                number += 1
-                if len(line) > LONGEST:
-                    raise DataError(
-                        f"{path}:{number}: no line ends within {LONGEST >> 20} MiB; give one JSON object a line"
-                    )
-                try:
-                    text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-                    if not text.strip():
-                        continue
-                except UnicodeDecodeError as error:
-                    raise DataError(
-                        f"{path}:{number}: not UTF-8 at byte {error.start + 1}; save the file as UTF-8"
-                    ) from None
-                yield number, parsed(path, number, text, cut=not line.endswith(b"\n"), what="pair")
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(f"{path}:{number + 1}: {error}; copy the file again") from None
+            yield from objects(path, lines)
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}; give a file that can be read") from None
+
+
+def piped(standard: BinaryIO) -> Iterator[tuple[int, dict[str, Any]]]:
+    """As `json_lines`, of standard input, packed or not.
+
+    Raises:
+        DataError: with line and mend.
+    """
+    name = Path("standard input")
+    peek = getattr(standard, "peek", lambda size: b"")
+    packed = peek(2)[:2] == b"\x1f\x8b"
+    found = 0
+    for found, value in objects(name, gzip.open(standard, "rb") if packed else standard):
+        yield found, value
+    if not found:
+        raise DataError(f"{name}: is empty; give one JSON object a line")
+
+
+def objects(path: Path, lines: IO[bytes] | gzip.GzipFile) -> Iterator[tuple[int, dict[str, Any]]]:
+    """As `json_lines`, of an open file; `path` is its name.
+
+    Raises:
+        DataError: with file, line and mend.
+    """
+    number = 0
+    try:
+        while line := lines.readline(LONGEST + 1):
+            number += 1
+            if len(line) > LONGEST:
+                raise DataError(
+                    f"{path}:{number}: no line ends within {LONGEST >> 20} MiB; give one JSON object a line"
+                )
+            try:
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+                if not text.strip():
+                    continue
+            except UnicodeDecodeError as error:
+                raise DataError(
+                    f"{path}:{number}: not UTF-8 at byte {error.start + 1}; save the file as UTF-8"
+                ) from None
+            yield number, parsed(path, number, text, cut=not line.endswith(b"\n"), what="pair")
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(f"{path}:{number + 1}: {error}; copy the file again") from None
 
 
 def unknown(value: Mapping[str, Any]) -> list[str]:
@@ -229,13 +257,36 @@ def parse(value: Mapping[str, Any]) -> Pair:
     for name in ("id", "baseline", "candidate"):
         if value.get(name) is None:
             raise ValueError(f"no {name!r}; give every line id, baseline and candidate")
+    baseline, candidate, control = (_side(value.get(leg), leg, leg) for leg in Leg)
+    assert baseline is not None and candidate is not None
+    return _pair(value, baseline, candidate, control)
+
+
+def parse_reply(value: Mapping[str, Any]) -> Pair:
+    """One line's object as a pair of which the baseline alone is there: `{"id", "prompt"?, "text"}`.
+
+    `text` is a text, or an object as a pair's side is; without one, a side's other fields may stand beside it.
+
+    Raises:
+        ValueError: what is missing or of the wrong type, with the mend.
+    """
+    for name in ("id", "text"):
+        if value.get(name) is None:
+            raise ValueError(f"no {name!r}; give every line id and text, or id, baseline and candidate")
+    text = value["text"]
+    beside = {name: value[name] for name in SIDE if name in value}
+    reply = _side(beside if isinstance(text, str) else text, Leg.BASELINE, "text")
+    assert reply is not None
+    return _pair(value, reply, Output(Leg.CANDIDATE, "", error=NOT_GIVEN), None)
+
+
+def _pair(value: Mapping[str, Any], baseline: Output, candidate: Output, control: Output | None) -> Pair:
     if not isinstance(value["id"], str | int):
         raise ValueError("'id' is neither text nor a whole number; give one")
     name = str(value["id"])
     prompt = value.get("prompt") or ""
     if not isinstance(prompt, str):
         raise ValueError("'prompt' is not a text; give the prompt as the engine saw it")
-    baseline, candidate = _side(value, Leg.BASELINE), _side(value, Leg.CANDIDATE)
     cluster = value.get("cluster") or (cluster_of(prompt) if prompt else name)
     request = Request(
         id=name,
@@ -251,27 +302,29 @@ def parse(value: Mapping[str, Any]) -> Pair:
         request=request,
         baseline=baseline,
         candidate=candidate,
-        control=_side(value, Leg.CONTROL) if value.get("control") is not None else None,
+        control=control,
         lane=Lane(baseline.fingerprint or "baseline", candidate.fingerprint or "candidate"),
         sampled_by="file",
     )
 
 
-def _side(value: Mapping[str, Any], leg: Leg) -> Output:
-    side = value[leg]
+def _side(side: object, leg: Leg, name: str) -> Output | None:
+    """What an engine said; `name` is the field's, None where there is none."""
+    if side is None:
+        return None
     if isinstance(side, str):
         text, valid = _valid(side)
         return Output(leg, text, valid_utf8=valid)
     if not isinstance(side, dict):
-        raise ValueError(f"{leg.value!r} is neither a text nor an object; give a text or {{'text': ...}}")
+        raise ValueError(f"{str(name)!r} is neither a text nor an object; give a text or {{'text': ...}}")
     given = side.get("text")
     error, status = side.get("error") or "", side.get("status") or 0
     if given is None and (error or status):
         given = ""
     if not isinstance(given, str):
-        raise ValueError(f"{leg.value!r} has no 'text'; give one, or an 'error' when the engine failed")
+        raise ValueError(f"{str(name)!r} has no 'text'; give one, or an 'error' when the engine failed")
     if not isinstance(status, int):
-        raise ValueError(f"{leg.value!r} has a 'status' that is no whole number; give the gRPC status code")
+        raise ValueError(f"{str(name)!r} has a 'status' that is no whole number; give the gRPC status code")
     finish = FINISHES.get(str(side.get("finish_reason") or "").lower(), Finish.UNKNOWN)
     text, valid = _valid(given)
     return Output(
@@ -282,18 +335,18 @@ def _side(value: Mapping[str, Any], leg: Leg) -> Output:
         error=_valid(str(error))[0],
         fingerprint=str(side.get("fingerprint") or ""),
         valid_utf8=valid,
-        first_ns=_ns(side, leg, "first"),
-        last_ns=_ns(side, leg, "latency"),
+        first_ns=_ns(side, name, "first"),
+        last_ns=_ns(side, name, "latency"),
         truncated_by="max_tokens" if finish == Finish.LENGTH else "",
     )
 
 
-def _ns(side: Mapping[str, Any], leg: Leg, name: str) -> int | None:
+def _ns(side: Mapping[str, Any], of: str, name: str) -> int | None:
     for unit, scale in (("_s", 1e9), ("_ms", 1e6), ("_ns", 1), ("", 1e9)):
         number = side.get(name + unit)
         if number is not None:
             if isinstance(number, bool) or not isinstance(number, int | float):
-                raise ValueError(f"{leg.value!r} has a {name + unit!r} that is no number; give a number")
+                raise ValueError(f"{str(of)!r} has a {name + unit!r} that is no number; give a number")
             return int(number * scale)
     return None
 

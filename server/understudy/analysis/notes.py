@@ -29,7 +29,7 @@ def notes(seen: Seen, tolerances: Tolerances, votes: int, lanes: Mapping[str, No
             "of one conversation count as independent; what was asked for is judged by the replies alone."
         )
     if seen.ignored:
-        said.append(f"Ignored fields: {_ignored(seen.ignored)}.")
+        said.append(f"Ignored fields: {ignored(seen.ignored)}.")
     if seen.suffixed:
         said.append(f"Pairs whose id came before got a suffix, and share its one vote: {seen.suffixed:,}.")
     if repeated:
@@ -57,8 +57,19 @@ def notes(seen: Seen, tolerances: Tolerances, votes: int, lanes: Mapping[str, No
     return tuple(said)
 
 
-def _ignored(fields: Counter[str]) -> str:
-    """Those of most lines, and what one that is nearly known may have meant."""
+def ended(lost: Counter[str]) -> tuple[str, ...]:
+    """What became of the processes that scored, where they did not last."""
+    if not lost:
+        return ()
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(lost.items()))
+    return (
+        f"Processes of analyzers that were ended and started anew: {reasons}. A pair that ended two is unscored "
+        "with that reason; the others were scored.",
+    )
+
+
+def ignored(fields: Counter[str]) -> str:
+    """Fields that are not read: those of most lines, and what one that is nearly known may have meant."""
     told = []
     for name, lines in sorted(fields.items(), key=lambda item: (not _meant(item[0]), -item[1], item[0]))[
         :NAMED

@@ -43,6 +43,7 @@ class Scores:
                     **{f"{leg.value}_unscored": score.unscored.get(leg) for leg in Leg},
                     "analyzer": score.analyzer,
                     "version": score.version,
+                    "parameters": json.dumps(dict(score.parameters)) if score.parameters else None,
                     "explanation": score.explanation,
                 }
             )
@@ -56,7 +57,7 @@ class Scores:
         schema: dict[str, Any] = {"pair": text, "index": whole, "cluster": text, "slices": pl.List(text)}
         schema |= {"metric": text, "sense": text} | {leg.value: pl.Float64() for leg in Leg}
         schema |= {f"{leg.value}_unscored": text for leg in Leg}
-        schema |= {"analyzer": text, "version": text, "explanation": text}
+        schema |= {"analyzer": text, "version": text, "parameters": text, "explanation": text}
         frame = pl.DataFrame(self._rows, schema=schema, orient="row")
         frame.write_parquet(self._parts / f"{self._count:06d}.parquet")
         self._rows, self._count = [], self._count + 1

@@ -9,6 +9,30 @@ from understudy.report.cells import counts, told
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """What an analyzer took."""
+
+    name: str
+    identity: str
+    """Its version, and the parameters that it was made with."""
+    seconds: float
+    """In all, of the clock of the process it ran in."""
+    pairs: int
+    """That it was given."""
+
+    def told(self) -> dict[str, Any]:
+        """As JSON; `ms` is the mean of a pair, null when it was given none."""
+        mean = round(1e3 * self.seconds / self.pairs, 3) if self.pairs else None
+        return {
+            "name": self.name,
+            "version": self.identity,
+            "pairs": self.pairs,
+            "seconds": round(self.seconds, 3),
+            "ms": mean,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What an analysis found."""
 
@@ -24,6 +48,7 @@ class Result:
     changes: tuple[Change, ...]
     notes: tuple[str, ...]
     provenance: tuple[tuple[str, str], ...]
+    costs: tuple[Cost, ...] = ()
 
     def agreement(self) -> dict[str, dict[str, float]]:
         """Slice -> {exact, edit, task, flips}: plain shares; flips = 1 - task."""
@@ -71,6 +96,7 @@ class Result:
                 }
                 for mean in self.means
             ],
+            "analyzers": [cost.told() for cost in self.costs],
             "notes": list(self.notes),
             "provenance": dict(self.provenance),
         }

@@ -8,7 +8,7 @@ from pathlib import Path
 from understudy.analysis.inputs import Duplicates, Seen, load
 from understudy.capture.row import WITHHELD
 from understudy.category.codebook import OTHER, TOPICS, Codebook, named, read
-from understudy.category.learn import learn, listed
+from understudy.category.learn import continued, learn, listed
 from understudy.category.terms import terms
 from understudy.errors import LINE, ConfigError, DataError, shown
 
@@ -18,8 +18,16 @@ SHOWN = 6
 """Telling words that are printed of each topic."""
 
 
-def run(captures: Sequence[Path], out: Path, topics: int = 24, lists: Path | None = None) -> int:
+def run(
+    captures: Sequence[Path],
+    out: Path,
+    topics: int = 24,
+    lists: Path | None = None,
+    names: Path | None = None,
+) -> int:
     """Read prompts, write a codebook, print what its topics are and how the prompts fall; the exit code.
+
+    `names` is an older codebook: of the topics learnt, those that it has keep the names they have there.
 
     Raises:
         ConfigError: the lists or the output cannot be used.
@@ -31,6 +39,8 @@ def run(captures: Sequence[Path], out: Path, topics: int = 24, lists: Path | Non
             "topics: no prompt in these files: give captures that were made with capture.content = true"
         )
     made = learn(prompts, topics) if lists is None else listed(_lists(lists), prompts)
+    if names is not None:
+        made = continued(made, read(names, "--names"))
     made.save(out)
     book = read(out)
     _told(book, prompts)

@@ -1,10 +1,9 @@
 """`understudy check`: what is wrong with a config file and where, without starting anything."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from understudy import plugins, tls
 from understudy.app import roster
@@ -17,6 +16,7 @@ from understudy.drift.spelling import made, slices, strange
 from understudy.drift.tolerance import Tolerances
 from understudy.engine import manifest as manifests
 from understudy.errors import LINE, ConfigError, UnderstudyError, shown
+from understudy.service.build import build as build_analyzers
 
 
 def run(path: Path, *, as_json: bool) -> int:
@@ -46,7 +46,7 @@ def named(config: Config) -> list[str]:
     problems: list[str] = []
     checks: list[Callable[[], object]] = [
         lambda: build(plugins.load("categorizers", config.categories.names), config.categories.topic),
-        lambda: plugins.load("analyzers", config.analyzers.names),
+        lambda: build_analyzers(config.analyzers.names, config.analyzers.parameters),
     ]
     if config.relay.tls is not None:
         checks.append(partial(tls.serving, config.relay.tls))
@@ -71,7 +71,8 @@ def vocabulary(analyzers: Analyzers, categories: Categories) -> tuple[set[str] |
     """
     telling = build(plugins.load("categorizers", categories.names), categories.topic)
     categorizers = {LOAD, *(one.name for one in telling)}
-    loaded = [cls() for cls in _classes("analyzers", analyzers.names if analyzers.workers else ())]
+    local = (analyzers.names, analyzers.parameters) if analyzers.workers else ((), {})
+    loaded = build_analyzers(*local)
     # What analyzers elsewhere score is known once they run.
     metrics = None if analyzers.addresses else made([m for one in loaded for m in one.metrics])
     return metrics, categorizers
@@ -101,10 +102,6 @@ def _spelt(config: Config) -> list[str]:
         *slices("categories.expected", config.categories.expected, categorizers),
         *slices("mirror.shares", tuple(config.mirror.shares), categorizers),
     ]
-
-
-def _classes(group: str, names: Sequence[str]) -> list[Any]:
-    return list(plugins.load(group, names).values())
 
 
 def _manifest(key: str, path: Path) -> None:

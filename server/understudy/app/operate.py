@@ -53,6 +53,17 @@ def order(
     return 0
 
 
+def _costs(analyzers: dict[str, Any]) -> str:
+    """What a pair costs each analyzer, the dearest first; empty before there is one."""
+    known = {name: one["ms"] for name, one in analyzers.items() if one["ms"] is not None}
+    if not known:
+        return ""
+    told = ", ".join(
+        f"{_told(name)} {spent:.2f}" for name, spent in sorted(known.items(), key=lambda item: -item[1])
+    )
+    return f"scoring {sum(known.values()):.1f} ms a pair: {told}\n"
+
+
 def status(run_dir: Path, *, as_json: bool) -> int:
     """Print the state of the deployment; the exit code.
 
@@ -79,6 +90,7 @@ def status(run_dir: Path, *, as_json: bool) -> int:
             "pairs not captured: "
             + ", ".join(f"{count} ({_told(reason)})" for reason, count in dropped.items())
         )
+    console.print(_costs(told.get("analyzers") or {}), soft_wrap=True, end="")
     firing = [one for one in told["alerts"] if one["state"] == "firing"]
     for one in firing:
         tier = one["labels"].get("tier")

@@ -1,12 +1,14 @@
 """What each child of the supervisor runs: `python -m understudy.app.process NAME CONFIG [FD SEAT BOARD]`."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 from understudy import latch, plugins
 from understudy.app import logs
@@ -107,22 +109,44 @@ def observer(path: Path) -> int:
     )
 
 
-def analyzers(listen: str, names: tuple[str, ...] = (), limit_s: float = 20.0) -> int:
+def analyzers(
+    listen: str,
+    names: tuple[str, ...],
+    limit_s: float,
+    memory_bytes: int,
+    parameters: Mapping[str, Mapping[str, Any]],
+) -> int:
     """Score pairs behind AnalysisService."""
-    from understudy.score import Analyzer
     from understudy.service.analysis import serve
+    from understudy.service.build import build
 
-    chosen = names or tuple(plugins.available("analyzers"))
-    loaded = [cast(Analyzer, cast(type, made)()) for made in plugins.load("analyzers", chosen).values()]
+    loaded = build(names, parameters)
 
     async def main() -> None:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await serve(listen, loaded, stop, limit_s)
+        await serve(listen, loaded, stop, limit_s, memory_bytes)
 
     asyncio.run(main())
     return 0
+
+
+def elsewhere(listen: str, names: tuple[str, ...], limit_s: float | None, path: Path | None) -> int:
+    """The same for a worker that no supervisor of ours starts: by name, or as a config file says."""
+    from understudy.config import chosen
+
+    settings, _ = chosen(path)
+    if names:
+        known = {name: given for name, given in settings.parameters.items() if name in names}
+        settings = replace(settings, names=names, parameters=known)
+    return analyzers(
+        listen,
+        settings.names,
+        settings.limit_s if limit_s is None else limit_s,
+        settings.memory_bytes,
+        settings.parameters,
+    )
 
 
 def controller(path: Path) -> int:
@@ -155,8 +179,8 @@ def main() -> int:
                 sys.exit(compat(Path(config)))
             case "observer", [config]:
                 sys.exit(observer(Path(config)))
-            case "analyzers", [listen, limit, *names]:
-                sys.exit(analyzers(listen, tuple(names), float(limit)))
+            case "analyzers", [listen, limit, memory, parameters, *names]:
+                sys.exit(analyzers(listen, tuple(names), float(limit), int(memory), json.loads(parameters)))
             case "controller", [config]:
                 sys.exit(controller(Path(config)))
             case _:

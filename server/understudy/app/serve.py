@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import json
 import logging
 import os
 import socket
@@ -149,7 +150,15 @@ def children(config: Config, path: Path, workers: crew.Crew | None) -> list[Chil
     """The processes in the order of their start; without `workers` there is no relay."""
     me = (sys.executable, "-m", "understudy.app.process")
     sockets = analyzer_sockets(config)
-    scoring = (str(config.analyzers.limit_s), *config.analyzers.names)
+    analyzers = config.analyzers
+    scoring = (
+        *(
+            str(analyzers.limit_s),
+            str(analyzers.memory_bytes),
+            json.dumps(analyzers.parameters, default=dict),
+        ),
+        *analyzers.names,
+    )
     relay_stop_s = config.relay.drain_max_s + 5
     return [
         *(

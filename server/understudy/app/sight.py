@@ -86,6 +86,7 @@ def reading(
         alerts_firing=Counter(alert.name for alert in alerts if alert.state is Alerting.FIRING),
         engines={leg.value: engine(member) for leg, member in roster.items()},
         analyzer_seconds={name: spent / 1e9 for name, spent in pool.cost_ns.items()},
+        analyzed=pool.answered,
         scores=dict(pipeline.scores),
         notify_failures=notify_failures,
         notify_dropped=notify_dropped,

@@ -11,7 +11,7 @@ under a free licence are of few kinds.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,8 @@ ROUNDS = 12
 STARTS = 4
 """Beginnings that are tried without lists; the one whose texts are nearest to their topics is kept."""
 CHUNK = 4096
+ALIKE = 0.5
+"""Cosine from which a topic learnt anew is an old one."""
 FLOOR = 0.05
 """Similarity below which a prompt is `other`, with learnt topics."""
 LISTED = 0.001
@@ -96,6 +98,35 @@ def learn(texts: Sequence[str], topics: int = 24, *, least: int = 3) -> Codebook
     bags = _bags(found, kept, count, len(texts))
     directions = max((_grown(bags, topics, seed) for seed in range(STARTS)), key=lambda d: _fit(bags, d))
     return _made(_named(directions, kept, texts), kept, bags.idf[:, None] * directions, bags.idf, FLOOR)
+
+
+def continued(made: Codebook, old: Codebook) -> Codebook:
+    """The topics of `made` under the names that `old` gave them: a topic learnt anew keeps its slice.
+
+    Topics are paired by the cosine of what their terms weigh, the most alike first; a topic without a like keeps the
+    name that it was given, and never takes one that stood for another.
+    """
+    shared = sorted(made.index.keys() & old.index.keys())
+    ours = made.weights[[made.index[term] for term in shared]].astype(np.float64)
+    theirs = old.weights[[old.index[term] for term in shared]].astype(np.float64)
+    lengths = np.outer(np.linalg.norm(made.weights, axis=0), np.linalg.norm(old.weights, axis=0))
+    alike = ours.T @ theirs / np.maximum(lengths, 1e-12)
+    names: dict[int, str] = {}
+    for flat in np.argsort(-alike, axis=None, kind="stable").tolist():
+        topic, like = divmod(flat, len(old.names))
+        if alike[topic, like] < ALIKE:
+            break
+        if topic not in names and old.names[like] not in names.values():
+            names[topic] = old.names[like]
+    taken = {*old.names, *names.values()}
+    for topic, name in enumerate(made.names):
+        if topic not in names:
+            number, new = 2, name
+            while new in taken:
+                new, number = f"{name[:36]}-{number}", number + 1
+            names[topic] = new
+            taken.add(new)
+    return replace(made, names=tuple(names[topic] for topic in range(len(made.names))))
 
 
 def listed(lists: Mapping[str, Sequence[str]], texts: Sequence[str]) -> Codebook:

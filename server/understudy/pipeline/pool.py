@@ -10,7 +10,8 @@ import grpc
 
 from understudy.errors import traced
 from understudy.score import Metric, Score, Sense
-from understudy.service.analysis import OPTIONS, unscored
+from understudy.service.analysis import OPTIONS, Declared, unscored
+from understudy.service.build import identity
 from understudy.service.convert import pair_from_proto, score_from_proto
 from understudy.v1 import analysis_pb2 as pb
 from understudy.v1 import analysis_pb2_grpc as rpc
@@ -39,9 +40,6 @@ LOOKS = 20
 """How often within the limit its progress is looked at."""
 
 CHANNEL = (*OPTIONS, ("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 2000))
-
-Metrics = list[tuple[str, str, Metric]]
-"""Analyzer, version and metric."""
 
 
 @dataclass(slots=True)
@@ -78,16 +76,18 @@ class Pool:
         self._limit_s = limit_s
         self._waiting: deque[_Item] = deque()
         self._more = asyncio.Event()
-        self._metrics: Metrics = []
+        self._metrics: list[Declared] = []
         self._refused: dict[str, str] = {}
         self.connected: set[str] = set()
         self.cost_ns: dict[str, int] = {}
+        self.answered = 0
+        """Pairs that this was spent on."""
         self.lost_pairs = 0
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """Every metric the workers may score; empty until one has described itself."""
-        return tuple(metric for _, _, metric in self._metrics)
+        return tuple(one.metric for one in self._metrics)
 
     @property
     def queued(self) -> int:
@@ -96,8 +96,8 @@ class Pool:
 
     @property
     def analyzers(self) -> dict[str, str]:
-        """Analyzer name -> version, as the workers described themselves."""
-        return {name: version for name, version, _ in self._metrics}
+        """Analyzer name -> version and parameters, as the workers described themselves."""
+        return _identities(self._metrics)
 
     def submit(self, pair: values_pb2.Pair) -> asyncio.Future[list[Score]]:
         """Queue a pair; the future is done when it is scored or given up as unscored, and never raises."""
@@ -161,7 +161,7 @@ class Pool:
         )
         return self._limit_s
 
-    def _accept(self, address: str, found: Metrics) -> bool:
+    def _accept(self, address: str, found: list[Declared]) -> bool:
         """Whether a worker's scores may stand beside the others'; the first one to answer says what those are.
 
         The lane of the evidence is named by analyzers and versions: another version's scores are not its own.
@@ -188,6 +188,7 @@ class Pool:
         async for batch in call:
             for _ in range(batch.credit):
                 credit.release()
+            self.answered += len(batch.pairs)
             for name, spent in batch.cost_ns.items():
                 self.cost_ns[name] = self.cost_ns.get(name, 0) + spent
             line.wrong = batch.sequence
@@ -261,17 +262,22 @@ class Pool:
         self._more.set()
 
 
-def _metrics(described: pb.DescribeResponse) -> Metrics:
+def _metrics(described: pb.DescribeResponse) -> list[Declared]:
     return [
-        (one.name, one.version, Metric(m.name, Sense(m.sense), m.doc, m.judged_coupled, m.prefix_safe))
+        Declared(
+            one.name,
+            one.version,
+            dict(one.parameters),
+            Metric(m.name, Sense(m.sense), m.doc, m.judged_coupled, m.prefix_safe),
+        )
         for one in described.analyzers
         for m in one.metrics
     ]
 
 
-def _unlike(ours: Metrics, theirs: Metrics) -> str:
+def _unlike(ours: list[Declared], theirs: list[Declared]) -> str:
     """Name the first analyzer in which two workers differ; empty when they score alike."""
-    versions, others = ({name: version for name, version, _ in side} for side in (ours, theirs))
+    versions, others = _identities(ours), _identities(theirs)
     for name in sorted(versions.keys() | others.keys()):
         if versions.get(name) != others.get(name):
             return f"{name} {others.get(name, 'missing')} instead of {versions.get(name, 'none')}"
@@ -280,6 +286,10 @@ def _unlike(ours: Metrics, theirs: Metrics) -> str:
     return ""
 
 
-def _scored(metrics: Metrics, analyzer: str) -> set[Metric]:
+def _identities(metrics: list[Declared]) -> dict[str, str]:
+    return {one.analyzer: identity(one.version, one.parameters) for one in metrics}
+
+
+def _scored(metrics: list[Declared], analyzer: str) -> set[Metric]:
     """An analyzer's metrics, their prose left out."""
-    return {replace(metric, doc="") for name, _, metric in metrics if name == analyzer}
+    return {replace(one.metric, doc="") for one in metrics if one.analyzer == analyzer}

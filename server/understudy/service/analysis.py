@@ -3,16 +3,19 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
+from typing import NamedTuple
 
 import grpc
 
 from understudy.errors import traced
 from understudy.pair import Pair
 from understudy.score import Analyzer, Metric, Score
+from understudy.service import memory
+from understudy.service.build import parameters_of
 from understudy.service.convert import pair_from_proto, score_to_proto
 from understudy.service.deadline import Deadline
 from understudy.service.health import Health
@@ -31,8 +34,28 @@ OPTIONS = (
 )
 
 
+class Declared(NamedTuple):
+    """A metric and who scores it."""
+
+    analyzer: str
+    version: str
+    parameters: Mapping[str, str]
+    metric: Metric
+
+
+def declared(analyzers: Sequence[Analyzer]) -> list[Declared]:
+    """Every metric that the analyzers may score."""
+    return [
+        Declared(analyzer.name, analyzer.version, parameters_of(analyzer), metric)
+        for analyzer in analyzers
+        for metric in analyzer.metrics
+    ]
+
+
 def score(analyzers: Sequence[Analyzer], pair: Pair) -> tuple[list[Score], dict[str, int]]:
     """Run every analyzer on a pair; return the scores and the nanoseconds each analyzer took.
+
+    Every score is marked with the name, version and parameters of its analyzer.
 
     An analyzer that raises yields its metrics as unscored on every leg, the exception's name as the reason: a
     defect is evidence of nothing and must be counted, never lost.
@@ -41,20 +64,27 @@ def score(analyzers: Sequence[Analyzer], pair: Pair) -> tuple[list[Score], dict[
     cost: dict[str, int] = {}
     for analyzer in analyzers:
         began = time.perf_counter_ns()
+        made = parameters_of(analyzer)
         try:
             found = [
-                replace(one, analyzer=analyzer.name, version=analyzer.version) for one in analyzer.score(pair)
+                replace(
+                    one,
+                    analyzer=analyzer.name,
+                    version=analyzer.version,
+                    parameters={**made, **(one.parameters or {})} or None,
+                )
+                for one in analyzer.score(pair)
             ]
         except Exception as error:
             log.error("analyzer %s failed on pair %s: %s", analyzer.name, pair.id, traced(error))
-            found = [_unscored(analyzer, metric, pair, type(error).__name__) for metric in analyzer.metrics]
+            found = unscored(declared([analyzer]), pair, type(error).__name__)
         scores += found
         cost[analyzer.name] = time.perf_counter_ns() - began
     return scores, cost
 
 
-def unscored(metrics: Sequence[tuple[str, str, Metric]], pair: Pair, reason: str) -> list[Score]:
-    """Return every metric (analyzer, version, metric) as unscored on every leg of the pair."""
+def unscored(metrics: Sequence[Declared], pair: Pair, reason: str) -> list[Score]:
+    """Return every metric as unscored on every leg of the pair."""
     return [
         Score(
             metric.name,
@@ -63,14 +93,22 @@ def unscored(metrics: Sequence[tuple[str, str, Metric]], pair: Pair, reason: str
             dict.fromkeys((output.leg for output in pair.legs()), reason),
             analyzer,
             version,
+            parameters or None,
             judged_coupled=metric.judged_coupled,
         )
-        for analyzer, version, metric in metrics
+        for analyzer, version, parameters, metric in metrics
     ]
 
 
-def _unscored(analyzer: Analyzer, metric: Metric, pair: Pair, reason: str) -> Score:
-    return unscored([(analyzer.name, analyzer.version, metric)], pair, reason)[0]
+def answer(analyzers: Sequence[Analyzer], batch: pairs_pb2.PairBatch) -> pb.ScoreBatch:
+    """Return the scores of a batch, what each analyzer cost, and as much credit as it had pairs."""
+    reply = pb.ScoreBatch(sequence=batch.sequence, credit=len(batch.pairs))
+    for message in batch.pairs:
+        scores, cost = score(analyzers, pair_from_proto(message))
+        reply.pairs.add(pair_id=message.request.id, scores=map(score_to_proto, scores))
+        for name, spent in cost.items():
+            reply.cost_ns[name] += spent
+    return reply
 
 
 class AnalysisServicer(rpc.AnalysisServiceServicer):
@@ -92,6 +130,7 @@ class AnalysisServicer(rpc.AnalysisServiceServicer):
                 pb.AnalyzerInfo(
                     name=analyzer.name,
                     version=analyzer.version,
+                    parameters=parameters_of(analyzer),
                     metrics=[
                         pb.MetricInfo(
                             name=metric.name,
@@ -119,25 +158,21 @@ class AnalysisServicer(rpc.AnalysisServiceServicer):
 
     def _answer(self, batch: pairs_pb2.PairBatch) -> pb.ScoreBatch:
         with self._deadline.held() if self._deadline else nullcontext():
-            return self._scored(batch)
-
-    def _scored(self, batch: pairs_pb2.PairBatch) -> pb.ScoreBatch:
-        reply = pb.ScoreBatch(sequence=batch.sequence, credit=len(batch.pairs))
-        for message in batch.pairs:
-            scores, cost = score(self._analyzers, pair_from_proto(message))
-            reply.pairs.add(pair_id=message.request.id, scores=map(score_to_proto, scores))
-            for name, spent in cost.items():
-                reply.cost_ns[name] += spent
-        return reply
+            return answer(self._analyzers, batch)
 
 
 async def serve(
-    listen: str, analyzers: Sequence[Analyzer], stop: asyncio.Event, limit_s: float | None = None
+    listen: str,
+    analyzers: Sequence[Analyzer],
+    stop: asyncio.Event,
+    limit_s: float | None = None,
+    memory_bytes: int = 0,
 ) -> None:
     """Serve the analyzers at `listen` (host:port or unix:path) until `stop` is set.
 
     With `limit_s`, a batch that takes longer ends this process: an analyzer that never returns cannot be stopped
-    otherwise. Only for a process of its own.
+    otherwise. With `memory_bytes`, an analyzer that wants more than this beyond what the process has now gets a
+    MemoryError. Both only for a process of its own.
     """
     server = grpc.aio.server(options=OPTIONS)
     deadline = Deadline(limit_s) if limit_s is not None else None
@@ -145,6 +180,7 @@ async def serve(
     health = Health(server, ("understudy.v1.AnalysisService",))
     server.add_insecure_port(listen)
     await server.start()
+    memory.bound(memory_bytes)
     await health.enter()
     telling = asyncio.ensure_future(_tell(health, deadline)) if deadline else None
     await stop.wait()

@@ -80,6 +80,8 @@ class Reading:
     engines: Mapping[str, EngineReading] = field(default_factory=dict)
     """By leg."""
     analyzer_seconds: Counts = field(default_factory=dict)
+    analyzed: int = 0
+    """Pairs that the analyzers took these seconds over."""
     scores: Mapping[tuple[str, str, str], float] = field(default_factory=dict)
     """(analyzer, metric, result) -> count; result is scored | unscored."""
     notify_failures: Counts = field(default_factory=dict)

@@ -26,29 +26,33 @@ from understudy.v1 import pairs_pb2 as understudy_dot_v1_dot_pairs__pb2
 from understudy.v1 import values_pb2 as understudy_dot_v1_dot_values__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cunderstudy/v1/analysis.proto\x12\runderstudy.v1\x1a\x19understudy/v1/pairs.proto\x1a\x1aunderstudy/v1/values.proto\"\x11\n\x0f\x44\x65scribeRequest\"c\n\nMetricInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05sense\x18\x02 \x01(\t\x12\x0b\n\x03\x64oc\x18\x03 \x01(\t\x12\x16\n\x0ejudged_coupled\x18\x04 \x01(\x08\x12\x13\n\x0bprefix_safe\x18\x05 \x01(\x08\"Y\n\x0c\x41nalyzerInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12*\n\x07metrics\x18\x03 \x03(\x0b\x32\x19.understudy.v1.MetricInfo\"B\n\x10\x44\x65scribeResponse\x12.\n\tanalyzers\x18\x01 \x03(\x0b\x32\x1b.understudy.v1.AnalyzerInfo\"C\n\nPairScores\x12\x0f\n\x07pair_id\x18\x01 \x01(\t\x12$\n\x06scores\x18\x02 \x03(\x0b\x32\x14.understudy.v1.Score\"\xbf\x01\n\nScoreBatch\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12(\n\x05pairs\x18\x02 \x03(\x0b\x32\x19.understudy.v1.PairScores\x12\x0e\n\x06\x63redit\x18\x03 \x01(\x03\x12\x36\n\x07\x63ost_ns\x18\x04 \x03(\x0b\x32%.understudy.v1.ScoreBatch.CostNsEntry\x1a-\n\x0b\x43ostNsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x32\xa0\x01\n\x0f\x41nalysisService\x12K\n\x08\x44\x65scribe\x12\x1e.understudy.v1.DescribeRequest\x1a\x1f.understudy.v1.DescribeResponse\x12@\n\x05Score\x12\x18.understudy.v1.PairBatch\x1a\x19.understudy.v1.ScoreBatch(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cunderstudy/v1/analysis.proto\x12\runderstudy.v1\x1a\x19understudy/v1/pairs.proto\x1a\x1aunderstudy/v1/values.proto\"\x11\n\x0f\x44\x65scribeRequest\"c\n\nMetricInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05sense\x18\x02 \x01(\t\x12\x0b\n\x03\x64oc\x18\x03 \x01(\t\x12\x16\n\x0ejudged_coupled\x18\x04 \x01(\x08\x12\x13\n\x0bprefix_safe\x18\x05 \x01(\x08\"\xcd\x01\n\x0c\x41nalyzerInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12*\n\x07metrics\x18\x03 \x03(\x0b\x32\x19.understudy.v1.MetricInfo\x12?\n\nparameters\x18\x04 \x03(\x0b\x32+.understudy.v1.AnalyzerInfo.ParametersEntry\x1a\x31\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"B\n\x10\x44\x65scribeResponse\x12.\n\tanalyzers\x18\x01 \x03(\x0b\x32\x1b.understudy.v1.AnalyzerInfo\"C\n\nPairScores\x12\x0f\n\x07pair_id\x18\x01 \x01(\t\x12$\n\x06scores\x18\x02 \x03(\x0b\x32\x14.understudy.v1.Score\"\xbf\x01\n\nScoreBatch\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12(\n\x05pairs\x18\x02 \x03(\x0b\x32\x19.understudy.v1.PairScores\x12\x0e\n\x06\x63redit\x18\x03 \x01(\x03\x12\x36\n\x07\x63ost_ns\x18\x04 \x03(\x0b\x32%.understudy.v1.ScoreBatch.CostNsEntry\x1a-\n\x0b\x43ostNsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x32\xa0\x01\n\x0f\x41nalysisService\x12K\n\x08\x44\x65scribe\x12\x1e.understudy.v1.DescribeRequest\x1a\x1f.understudy.v1.DescribeResponse\x12@\n\x05Score\x12\x18.understudy.v1.PairBatch\x1a\x19.understudy.v1.ScoreBatch(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'understudy.v1.analysis_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_ANALYZERINFO_PARAMETERSENTRY']._loaded_options = None
+  _globals['_ANALYZERINFO_PARAMETERSENTRY']._serialized_options = b'8\001'
   _globals['_SCOREBATCH_COSTNSENTRY']._loaded_options = None
   _globals['_SCOREBATCH_COSTNSENTRY']._serialized_options = b'8\001'
   _globals['_DESCRIBEREQUEST']._serialized_start=102
   _globals['_DESCRIBEREQUEST']._serialized_end=119
   _globals['_METRICINFO']._serialized_start=121
   _globals['_METRICINFO']._serialized_end=220
-  _globals['_ANALYZERINFO']._serialized_start=222
-  _globals['_ANALYZERINFO']._serialized_end=311
-  _globals['_DESCRIBERESPONSE']._serialized_start=313
-  _globals['_DESCRIBERESPONSE']._serialized_end=379
-  _globals['_PAIRSCORES']._serialized_start=381
-  _globals['_PAIRSCORES']._serialized_end=448
-  _globals['_SCOREBATCH']._serialized_start=451
-  _globals['_SCOREBATCH']._serialized_end=642
-  _globals['_SCOREBATCH_COSTNSENTRY']._serialized_start=597
-  _globals['_SCOREBATCH_COSTNSENTRY']._serialized_end=642
-  _globals['_ANALYSISSERVICE']._serialized_start=645
-  _globals['_ANALYSISSERVICE']._serialized_end=805
+  _globals['_ANALYZERINFO']._serialized_start=223
+  _globals['_ANALYZERINFO']._serialized_end=428
+  _globals['_ANALYZERINFO_PARAMETERSENTRY']._serialized_start=379
+  _globals['_ANALYZERINFO_PARAMETERSENTRY']._serialized_end=428
+  _globals['_DESCRIBERESPONSE']._serialized_start=430
+  _globals['_DESCRIBERESPONSE']._serialized_end=496
+  _globals['_PAIRSCORES']._serialized_start=498
+  _globals['_PAIRSCORES']._serialized_end=565
+  _globals['_SCOREBATCH']._serialized_start=568
+  _globals['_SCOREBATCH']._serialized_end=759
+  _globals['_SCOREBATCH_COSTNSENTRY']._serialized_start=714
+  _globals['_SCOREBATCH_COSTNSENTRY']._serialized_end=759
+  _globals['_ANALYSISSERVICE']._serialized_start=762
+  _globals['_ANALYSISSERVICE']._serialized_end=922
 # @@protoc_insertion_point(module_scope)

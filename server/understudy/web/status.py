@@ -40,6 +40,13 @@ def describe(
             "in_flight": reading.in_flight,
         },
         "capture_dropped": {reason: int(count) for reason, count in reading.capture_dropped.items()},
+        "analyzers": {
+            name: {
+                "seconds": spent,
+                "ms": _number(1e3 * spent / reading.analyzed if reading.analyzed else None),
+            }
+            for name, spent in reading.analyzer_seconds.items()
+        },
         "watermark_age_s": _number(reading.watermark_age_s),
         "engines": {
             leg: {
