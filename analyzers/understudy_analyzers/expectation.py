@@ -82,7 +82,8 @@ _CSV = re.compile(
     re.IGNORECASE,
 )
 _XML = re.compile(
-    rf"{_VERB}[^.\n]{{0,50}}\bxml\b(?! (?:parser|schema|file))|\b(?:in|as|into|valid|well-formed) (?:an? )?xml\b(?! (?:file|parser))|"
+    rf"{_VERB}[^.\n]{{0,50}}\bxml (?:document|format|output|block|snippet|fragment|only|structure|response|representation)|"
+    r"\b(?:in|as|into|to|only|valid|well-formed|en|als|im|em) (?:an? )?xml\b(?! (?:files?|parsers?))|"
     r"(?<![a-z])xml ?(?:格式|形式|형식)",
     re.IGNORECASE,
 )
@@ -106,7 +107,7 @@ _TABLE = re.compile(
     r"в виде таблиц|表格形式|以表格|用表格|表形式|表で|표로|표 형식",
     re.IGNORECASE,
 )
-_MARKDOWN = re.compile(r"\bmarkdown\b|`\||[\"']\|[\"']", re.IGNORECASE)
+_MARKDOWN = re.compile(r"\bmarkdown\b", re.IGNORECASE)
 _NUMBERED = re.compile(
     r"\bnumbered (?:list|steps)\b|\blista numerada\b|\bliste numérotée\b|\bnummerierte liste\b|\b(?:lista numerata|elenco numerato)\b|"
     r"нумерованн\w{1,4} спис|编号列表|編號列表|番号付き|번호 매기기",

@@ -1,23 +1,25 @@
-"""Format: is the structure that was asked for, or begun, whole? 1 = broken.
+"""Format: is the structure that was asked for, or begun, whole? 1 = broken, .5 = whole, but an instruction is not kept.
 
 What is expected comes from a contract that the request declares (`format.contract`), else from the prompt: JSON,
 perhaps with names it must have, XML, HTML, YAML, CSV, a table, bullets, a numbered list, headings, code in a language,
 a letter, a number of items. Without such a request a structure that *any* leg shows is held to itself, whichever leg
 it is, so that neither engine is favoured: a reply that is one JSON document, and whatever is fenced, tabled or
-numbered. Instructions of other kinds that the prompt gives (`instruction`) count as well. What both legs break alike
-is no drift: D = candidate - baseline.
+numbered. Instructions of other kinds that the prompt gives (`instruction`) count half: what a program reads must
+parse, while a word too many is a lapse, and models have many of them. What both legs break alike is no drift:
+D = candidate - baseline.
 
 A reply that declines is not a broken format: the refusal metric has it.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from understudy.pair import Leg, Pair
 from understudy.score import Metric, Score, Sense
 
 from understudy_analyzers import judge, structure
-from understudy_analyzers.expectation import Expectation, Structure, expect
-from understudy_analyzers.format import asked, document, markup, shown
+from understudy_analyzers.expectation import Expectation, Structure, expect, window
+from understudy_analyzers.format import asked, document, grid, markup, shown
 from understudy_analyzers.format.contract import Contract, Unfit, declared
 from understudy_analyzers.format.fault import Fault
 from understudy_analyzers.instruction import Instruction, detect, verify
@@ -27,20 +29,39 @@ LONGEST = structure.LONGEST
 """Characters beyond which a reply is unscored: half a document is neither whole nor broken."""
 
 
-def fault(
-    text: str,
-    wanted: Expectation,
-    contract: Contract | None = None,
-    instructions: Sequence[Instruction] = (),
-    bars: bool = False,
-) -> Fault | None:
-    """What is broken in one reply, what was asked for first; `bars`: the prompt itself speaks of |."""
-    if wanted.structure and (found := asked.missing(text, wanted, contract)):
-        return found
-    if found := shown.broken(text, not bars):
-        return found
-    broken = ((one, verify(one, text)) for one in instructions)
-    return next((Fault(f"{one.kind.value}: {why}"[:160]) for one, why in broken if why), None)
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is held against every reply of a pair."""
+
+    wanted: Expectation
+    contract: Contract | None
+    instructions: Sequence[Instruction]
+    ruled: bool
+    """Rows between bars need a rule to be a table; not so where the prompt itself speaks of bars."""
+    heads: frozenset[str]
+    """Of the tables of all replies."""
+
+    def judge(self, text: str) -> judge.Found | None:
+        """One reply; None of one that declines instead of doing what was asked."""
+        if fault := shown.broken(text, self.ruled, self.heads):
+            return _broken(text, fault)
+        fault = asked.missing(text, self.wanted, self.contract) if self.wanted.structure else None
+        lapse = None if fault else self._lapse(text)
+        if fault is None and lapse is None:
+            return judge.Found(0.0, note=f"{self.wanted.structure or 'structure'} whole")
+        if read(text).value > 0:
+            return None
+        return _broken(text, fault) if fault else judge.Found(0.5, note=lapse or "")
+
+    def _lapse(self, text: str) -> str | None:
+        """The first instruction that is not kept."""
+        verdicts = ((one, verify(one, text)) for one in self.instructions)
+        return next((f"{one.kind.value}: {why}"[:160] for one, why in verdicts if why), None)
+
+
+def _broken(text: str, fault: Fault) -> judge.Found:
+    end = fault.end if fault.end >= 0 else len(text)
+    return judge.Found(1.0, ((min(fault.start, len(text)), end, "broken"),), fault.note)
 
 
 class Format:
@@ -66,21 +87,13 @@ class Format:
         instructions = contract.instructions if contract else detect(prompt)
         if not wanted.structure and not instructions and not any(map(shown.applies, outputs.values())):
             return ()
-        bars = "|" in prompt[:4_000]
-
-        def one(text: str) -> judge.Found | None:
-            found = fault(text, wanted, contract, instructions, bars)
-            if found is None:
-                return judge.Found(0.0, note=f"{wanted.structure or 'structure'} whole")
-            if read(text).value > 0:
-                return None
-            end = found.end if found.end >= 0 else len(text)
-            return judge.Found(1.0, ((min(found.start, len(text)), end, "broken"),), found.note)
-
         long = {
             leg: f"longer than {LONGEST} characters" for leg, text in outputs.items() if len(text) > LONGEST
         }
-        found = judge.each({leg: text for leg, text in outputs.items() if leg not in long}, one)
+        texts = {leg: text for leg, text in outputs.items() if leg not in long}
+        heads = frozenset[str]().union(*map(grid.heads, texts.values()))
+        held = _Asked(wanted, contract, instructions, "|" not in window(prompt), heads)
+        found = judge.each(texts, held.judge)
         if long:
             return (self._unscored(long, found),)
         return (judge.score(self.name, self.version, self.metrics[0], found),) if found else ()

@@ -112,7 +112,7 @@ def _code(text: str, language: str, blocks: Sequence[structure.Fence]) -> Fault 
     """Code in the language asked for: fenced blocks are read as what is shown, a bare reply as what it begins."""
     named = {block.language for block in blocks if block.language}
     family = code.FAMILIES.get(language, frozenset({language}))
-    if language and named and not named & (family | _NO_CODE):
+    if language not in ("", "html", "css") and named and not named & (family | _NO_CODE):
         return Fault(f"code in {min(named)[:20]} instead of {language}", blocks[0].start)
     if language != "python" or named & structure.PYTHON:
         return None

@@ -1,12 +1,13 @@
 """Code in fences: Python by its own parser, other languages by the balance of their brackets and strings."""
 
 import re
+import warnings
 from textwrap import dedent
 
 from understudy_analyzers.format.fault import Fault
 from understudy_analyzers.structure import CODE, PYTHON, tree
 
-_STRING = r'"(?:[^"\\\n]|\\[\s\S])*(?:"|(?=\n)|\Z)'
+_STRING = r'"(?:[^"\\\n]|\\[\s\S]?)*(?:"|(?=\n)|\Z)'
 _QUOTED = r"'(?:[^'\\\n]|\\.){0,200}'"
 _CHARACTER = r"'(?:[^'\\\n]|\\[^'\n]{1,10}|\\')'"
 _BLOCK = r"/\*(?:[^*]|\*(?!/))*(?:\*/|\Z)"
@@ -16,7 +17,7 @@ _BRACKET = r"[()\[\]{}]"
 _CURLY = re.compile(rf"//[^\n]*|{_BLOCK}|{_STRING}|{_CHARACTER}|{_BRACKET}")
 _SCRIPT = re.compile(
     rf"//[^\n]*|{_BLOCK}|(?<=[=(,:!&|?{{;\[])[ \t]{{0,4}}/(?![/*])(?:[^/\\\n\[]|\\.|\[[^\]\n]{{0,100}}\]){{1,200}}/|"
-    rf"{_STRING}|{_QUOTED}|`(?:[^`\\]|\\[\s\S])*(?:`|\Z)|{_BRACKET}"
+    rf"{_STRING}|{_QUOTED}|`(?:[^`\\]|\\[\s\S]?)*(?:`|\Z)|{_BRACKET}"
 )
 _STYLE = re.compile(rf"{_BLOCK}|{_STRING}|{_QUOTED}|{_BRACKET}")
 _QUERY = re.compile(rf"--[^\n]*|{_BLOCK}|'[^']*(?:'|\Z)|{_STRING}|[()]")
@@ -76,11 +77,24 @@ def python(body: str) -> Fault | None:
     if _ELDER.search(source):
         return balance(body, _SHARP)
     # A function of which only a remark is shown is a sketch, and no broken code.
-    if not isinstance(tree(_REMARK.sub(r"\1pass", source)), SyntaxError):
+    if _sketch(_REMARK.sub(r"\1pass", source)):
         return None
     line = parsed.lineno or 1
     start = sum(len(one) + 1 for one in body.split("\n")[: line - 1])
     return Fault(f"Python does not parse: {parsed.msg}"[:120], min(start, len(body)))
+
+
+def _sketch(source: str) -> bool:
+    """Whether source with something in place of its remarks is Python, with every return inside a function."""
+    if isinstance(tree(source), SyntaxError):
+        return False
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(source, "", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
 
 
 def balance(body: str, tokens: re.Pattern[str]) -> Fault | None:

@@ -6,10 +6,12 @@ without its rule is to it a paragraph. Lines are read here instead.
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from understudy_analyzers.format.fault import Fault
 from understudy_analyzers.structure import cells, even, fences, is_rule, outside, separated
 
+_WORD = re.compile(r"[^\W\d_]\S?[^\W\d_]|^\s*[^\W\d_]\s*$")
 _SPAN = re.compile(r"`[^`\n]{1,200}`|\\\||\[\[[^\]\n]{1,200}\]\]")
 _SAMPLES = ("markdown", "md", "gfm")
 _LINED = re.compile(
@@ -23,12 +25,18 @@ def faults(text: str, ruled: bool = True) -> Iterator[Fault]:
     if "|" not in text:
         return
     for start, lines in _runs(text):
-        rule = next((at for at, line in enumerate(lines[:4]) if at and is_rule(line)), 0)
+        rule = next((at for at, line in enumerate(lines[:8]) if at and is_rule(line)), 0)
         if rule:
             yield from _uneven(lines[rule - 1 :], start + sum(len(line) + 1 for line in lines[: rule - 1]))
-        elif ruled and is_rule(lines[0]) and len(lines) > 1 and _barred(lines[1]):
+        elif ruled and is_rule(lines[0]) and len(lines) > 1 and _barred(lines[1]) and _headed(lines[1]):
             yield Fault("a table without its head", start, start + len(lines[0]))
-        elif ruled and len(lines) >= 2 and all(map(_barred, lines)) and even(map(_cells, lines)):
+        elif (
+            ruled
+            and len(lines) >= 2
+            and _headed(lines[0])
+            and all(map(_barred, lines))
+            and even(map(cells, lines))
+        ):
             yield Fault("a table without its rule", start, start + len(lines[0]))
 
 
@@ -50,19 +58,41 @@ def _runs(text: str) -> Iterator[tuple[int, list[str]]]:
 def _barred(line: str) -> bool:
     """A row between bars, of at least two cells."""
     bare = line.strip()
-    return bare.startswith("|") and bare.endswith("|") and len(_cells(bare)) >= 2
+    return bare.startswith("|") and bare.endswith("|") and len(cells(bare)) >= 2
 
 
-def _cells(line: str) -> list[str]:
-    return cells(line)
+def _headed(line: str) -> bool:
+    """A row of names: scores of music, boards and sums stand between bars too."""
+    named = [cell for cell in cells(line) if cell]
+    return bool(named) and all(map(_WORD.search, named))
+
+
+def heads(text: str) -> frozenset[str]:
+    """The heads of the tables of a text, as they are written."""
+    if "|" not in text:
+        return frozenset()
+    lines = text.split("\n")
+    return frozenset(
+        head.strip() for head, rule in pairwise(lines) if "|" in head and is_rule(rule) and not is_rule(head)
+    )
+
+
+def ruleless(text: str, known: frozenset[str]) -> Fault | None:
+    """The head of a table that stands in another reply with a rule below it, and here without."""
+    lines, at = text.split("\n") if known else [], 0
+    for line, below in zip(lines, [*lines[1:], ""], strict=False):
+        if line.strip() in known and "|" in below and not is_rule(below):
+            return Fault("a table without its rule", at, at + len(line))
+        at += len(line) + 1
+    return None
 
 
 def _uneven(lines: Sequence[str], start: int) -> Iterator[Fault]:
-    width = len(_cells(lines[0]))
+    width = len(cells(lines[0]))
     at = start
     for number, line in enumerate(lines):
-        found = len(_cells(line))
-        if found != width and len(_cells(_SPAN.sub("", line))) != width:
+        found = len(cells(line))
+        if found != width and len(cells(_SPAN.sub("", line))) != width:
             what = "the rule" if number == 1 else f"row {number - 1}"
             yield Fault(f"table: {what} has {found} cells instead of {width}", at, at + len(line))
             return

@@ -29,7 +29,7 @@ def jump(text: str, least: int = 2) -> Fault | None:
             del lists[deeper]
         here = lists.get(indent)
         step = number - here.last if here else 0
-        if here is None or (number <= 1 and step != -1):
+        if here is None or (number <= 1 and here.step != -1):
             lists[indent] = _List(number)
         elif step in (0, 1) or (step == -1 and here.step in (0, -1)):
             lists[indent] = _List(number, step or here.step, here.count + 1)

@@ -1,10 +1,12 @@
 """XML and HTML: do the tags nest and close? Read tag by tag; no entity is ever expanded, nothing is fetched.
 
 XML is held to well-formedness (quoted attributes, one root, no bare ampersand). HTML is held to what browsers do not
-mend in silence: elements that need an end tag have one, in order. End tags that HTML lets one leave out may be.
+mend in silence: elements that need an end tag have one, in order. End tags that HTML lets one leave out may be, if
+all of a kind are: where some of them stand, one that does not was lost.
 """
 
 import re
+from dataclasses import dataclass, field
 
 from understudy_analyzers.format.fault import Fault
 from understudy_analyzers.structure import LONGEST
@@ -17,11 +19,25 @@ _ATTRIBUTE = re.compile(r"\s+[A-Za-z_:@*#(\[][\w:.@()\[\]-]{0,100}\s{0,8}=\s{0,8
 _AMPERSAND = re.compile(r"&(?!(?:[A-Za-z][\w.-]{0,40}|#\d{1,7}|#x[0-9A-Fa-f]{1,6});)")
 _QUOTES = re.compile(r"[\"'>]")
 _VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
-_OPTIONAL = frozenset(
-    "li dt dd p rt rp optgroup option colgroup caption thead tbody tfoot tr td th html head body".split()
-)
+_OPTIONAL = frozenset("li dt dd p rt rp optgroup option colgroup caption thead tbody tfoot tr td th".split())
 _RAW = ("script", "style", "textarea", "title")
 _WHOLE = re.compile(r"<(?:\?xml\b|!DOCTYPE\b|[A-Za-z_][\w:.-]{0,60}[\s>/])", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class _Read:
+    """What was read so far."""
+
+    opened: list[tuple[str, int]] = field(default_factory=list)
+    """Elements that are open, and where they were opened."""
+    ended: set[str] = field(default_factory=set)
+    """Names of the elements that an end tag closed."""
+    lost: dict[str, int] = field(default_factory=dict)
+    """Names of those that something else closed, and where the first of each was opened."""
+
+    def left(self, name: str, start: int) -> None:
+        """An element ends without its end tag."""
+        self.lost.setdefault(name, start)
 
 
 def whole(text: str) -> bool:
@@ -34,7 +50,8 @@ def broken(text: str, html: bool = False, fragment: bool = True) -> Fault | None
     """The first thing in markup that is not well-formed; `fragment`: several roots and text between them will do."""
     if len(text) > LONGEST:
         return Fault("too long to be parsed as markup")
-    opened: list[tuple[str, int]] = []
+    read = _Read()
+    opened = read.opened
     at = roots = 0
     while (start := text.find("<", at)) >= 0:
         if not html and (bare := _AMPERSAND.search(text, at, start)):
@@ -58,7 +75,7 @@ def broken(text: str, html: bool = False, fragment: bool = True) -> Fault | None
             return Fault(f"markup: the tag {named.group()[:40]} is left open", start)
         name = named.group(1).lower() if html else named.group(1)
         if text[start + 1] == "/":
-            if fault := _close(opened, name, start, end, html):
+            if fault := _close(read, name, start, end, html):
                 return fault
         else:
             empty = text[end - 2] == "/"
@@ -66,23 +83,26 @@ def broken(text: str, html: bool = False, fragment: bool = True) -> Fault | None
                 return Fault(f"XML: attributes of {name[:40]}", wrong, end)
             roots += not opened
             if not empty and not (html and name in _VOID):
+                if html and opened and opened[-1][0] == name and name in _OPTIONAL:
+                    read.left(*opened.pop())
                 opened.append((name, start))
                 if len(opened) > DEEPEST:
                     return Fault("markup nested too deep", start)
                 if html and name in _RAW:
                     end = _raw(text, name, end)
         at = end
-    return _rest(text, at, opened, roots, html, fragment)
+    return _rest(text, at, read, roots, html, fragment)
 
 
-def _rest(
-    text: str, at: int, opened: list[tuple[str, int]], roots: int, html: bool, fragment: bool
-) -> Fault | None:
+def _rest(text: str, at: int, read: _Read, roots: int, html: bool, fragment: bool) -> Fault | None:
     """What is left to say when the last tag was read."""
-    left = [(name, start) for name, start in opened if not (html and name in _OPTIONAL)]
-    if left:
-        name, start = left[-1]
-        return Fault(f"markup: {name[:40]} is never closed", start)
+    for name, start in read.opened:
+        if html and name in _OPTIONAL:
+            read.left(name, start)
+        else:
+            return Fault(f"markup: {name[:40]} is never closed", start)
+    for name in sorted(read.ended & set(read.lost)):
+        return Fault(f"markup: one {name} of several is never closed", read.lost[name])
     if not html and (bare := _AMPERSAND.search(text, at)):
         return Fault("XML: a bare ampersand", bare.start(), bare.end())
     if not roots:
@@ -129,12 +149,14 @@ def _attributes(text: str, at: int, end: int) -> int:
     return at if text[at:end].strip() else 0
 
 
-def _close(opened: list[tuple[str, int]], name: str, start: int, end: int, html: bool) -> Fault | None:
+def _close(read: "_Read", name: str, start: int, end: int, html: bool) -> Fault | None:
     """Take what an end tag closes off the open elements."""
+    opened = read.opened
     while html and opened and opened[-1][0] != name and opened[-1][0] in _OPTIONAL:
-        opened.pop()
+        read.left(*opened.pop())
     if opened and opened[-1][0] == name:
         opened.pop()
+        read.ended.add(name)
         return None
     if html and name in ("p", "br"):
         return None

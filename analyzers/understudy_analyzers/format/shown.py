@@ -24,8 +24,11 @@ def applies(text: str) -> bool:
     )
 
 
-def broken(text: str, bars: bool) -> Fault | None:
-    """The first structure of a reply that is broken; `bars`: rows between bars need a rule to be a table."""
+def broken(text: str, ruled: bool = True, heads: frozenset[str] = frozenset()) -> Fault | None:
+    """The first structure of a reply that is broken.
+
+    `ruled`: rows between bars need a rule to be a table. `heads`: those of the tables that other replies have.
+    """
     blocks = structure.fences(text)
     if blocks and not blocks[-1].closed:
         return Fault("code fence never closed", blocks[-1].start)
@@ -33,7 +36,7 @@ def broken(text: str, bars: bool) -> Fault | None:
         if fault := fenced(block.language, block.body):
             return fault.later(block.at)
     prose = structure.outside(text, [block for block in blocks if block.language not in _SAMPLES])
-    for fault in grid.faults(prose, bars):
+    if fault := next(grid.faults(prose, ruled), None) or grid.ruleless(prose, heads):
         return fault
     if not blocks:
         if structure.looks_json(text):

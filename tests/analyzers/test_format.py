@@ -1,0 +1,249 @@
+"""Format: what is broken, what only looks so, and what a caller may declare."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from markdown_it import MarkdownIt
+from understudy.pair import Leg
+from understudy.testing import a_pair
+from understudy_analyzers import structure
+from understudy_analyzers.expectation import Structure, expect
+from understudy_analyzers.format import Format
+from understudy_analyzers.format.contract import KEY, RESPONSE_FORMAT
+
+from eval import split
+
+TABLE = "| a | b |\n| --- | --- |\n| 1 | 2 |\n| 3 | 4 |"
+PYTHON = "Here:\n\n```python\ndef add(x, y):\n    return x + y\n```\n\nDone."
+SHELF = "<shelf>\n  <book id='1'>One &amp; two</book>\n  <book id='2'/>\n</shelf>"
+YAML = "name: demo\nsteps:\n  - run: make\n    with: {a: 1}\n  - run: test\nnotes: |\n  free: text: here\n"
+LIST = "1. one\n2. two\n3. three\n4. four\n5. five"
+
+
+def value(prompt: str, text: str, **fields: Any) -> float | None:
+    """What is said of one reply; None when nothing is."""
+    for score in Format().score(a_pair(prompt, text, **fields)):
+        return score.values.get(Leg.CANDIDATE)
+    return None
+
+
+@pytest.mark.parametrize(
+    ("prompt", "whole", "bad"),
+    [
+        ("", '{"a": 1}', '{"a": 1,}'),
+        ("", '{"a": 1}', '{"a: 1}'),
+        ("", '{"a": 1}', 'Sure: {"a": 1}'),
+        ("", '```json\n{"a": 1}\n```', '```json\n{"a": 1\n```'),
+        ("", PYTHON, PYTHON.replace("y):", "y)")),
+        ("", PYTHON, PYTHON.replace("```\n\nDone.", "Done.")),
+        ("", PYTHON + "\n\n" + PYTHON, PYTHON.replace("```\n\nDone.", "Done.") + "\n\n" + PYTHON),
+        ("", "```js\nif (a) { b(')'); }\n```", "```js\nif (a) { b(')');\n```"),
+        ("", "So:\n\n" + TABLE, "So:\n\n" + TABLE.replace("| 3 | 4 |", "| 3 |")),
+        ("", "So:\n\n" + TABLE, "So:\n\n" + TABLE.replace("| --- | --- |\n", "")),
+        ("", LIST, LIST.replace("4.", "7.")),
+        ("", SHELF, SHELF.replace("</book>", "")),
+        ("Answer in XML.", SHELF, SHELF.replace("&amp;", "&")),
+        ("Write an HTML page.", "<p>a<br>b<ul><li>c</ul>", "<div><p>a<br>b<ul><li>c</ul>"),
+        ("Give me the config as YAML format.", YAML, YAML.replace("    with", "   with")),
+        ("Write YAML for it.", YAML, YAML.replace("name:", "name")),
+        ("Give CSV.", 'a,b\n"x, y",2\n3,4', 'a,b\n"x, y,2\n3,4'),
+        ("Return JSON only.", '```json\n{"a": 1}\n```', 'Here:\n```json\n{"a": 1}\n```'),
+        ("Return JSON with the keys name and age.", '[{"name": "A", "Age": 1}]', '[{"name": "A"}]'),
+        ("Write a Python function.", PYTHON, PYTHON.replace("```python", "```java")),
+        ("Use markdown headings.", "# One\ntext", "One\ntext"),
+    ],
+)
+def test_what_breaks_is_seen_on_either_leg(scored: Any, prompt: str, whole: str, bad: str) -> None:
+    assert scored(Format(), a_pair(prompt, whole, bad)).change("format") == 1.0
+    assert scored(Format(), a_pair(prompt, bad, whole)).change("format") == -1.0
+    assert scored(Format(), a_pair(prompt, whole, whole)).value("format") == 0.0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "````markdown\n```python\nx = 1\n```\n````",
+        "```markdown\n# A\n```python\nx = 1\n```\nend\n```",
+        "1. Do this:\n   ```sh\n   ls | wc\n   ```\n2. Then that.\n3. End.",
+        '```json\n{\n  // a remark\n  "a": 1,\n  ...\n}\n```',
+        "```python\n!pip install x\n>>> 1 + 1\n2\n```",
+        "```python\n    def method(self):\n        # your code here\n```",
+        "```rust\nfn f<'a>(x: &'a str) -> char { '{' }\n```",
+        "```js\nconst r = /[(]/; // it's (\nlet t = `${a}(`;\n```",
+        "```sql\nSELECT 'it''s (' FROM t; -- don't (\n```",
+        "```html\n<ul><li>one<li>two</ul><p>text<img src=a.png>\n```",
+        "10. ten\n9. nine\n8. eight\n7. seven",
+        "1. a\n1. b\n1. c",
+        "1. a\n2. b\n3. c\n\n## Next\n\n1. a\n2. b\n3. c",
+        "1. a\n   1. x\n   2. y\n2. b\n   1. z\n3. c",
+        "| a \\| b | c |\n|---|---|\n| `x|y` | z |",
+        "The set {x | x > 1} and |x| are sets.",
+        YAML,
+    ],
+)
+def test_what_only_looks_broken_is_not(text: str) -> None:
+    assert value("", text) in (0.0, None)
+
+
+def test_a_note_names_what_is_broken_and_a_span_where() -> None:
+    text = "Intro.\n\n" + TABLE.replace("| 3 | 4 |", "| 3 |") + "\n\nOutro."
+    (score,) = Format().score(a_pair("", "Intro.\n\n" + TABLE, text))
+    (span,) = score.spans
+    assert span.leg is Leg.CANDIDATE and text[span.start : span.end] == "| 3 |"
+    assert score.explanation == "baseline: structure whole; candidate: table: row 2 has 1 cells instead of 2"
+
+
+def test_a_table_that_the_room_calls_whole_is_one_to_a_markdown_parser() -> None:
+    parser = MarkdownIt("commonmark").enable("table")
+    kinds = [token.type for token in parser.parse(TABLE)]
+    assert kinds.count("tr_open") == len(structure.table(TABLE) or []) == 3
+    assert "table_open" not in [token.type for token in parser.parse(TABLE.replace("| --- | --- |\n", ""))]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ('{"a": 1, "b": [2.0, 1e2]}', '{\n"b": [2, 100],\n"a": 1.0}', True),
+        ('```json\n{"a": 1}\n```', '{"a": 1}', True),
+        ('{"a": true}', '{"a": 1}', False),
+        ('{"a": 1e400}', '{"a": 1e401}', False),
+        ('{"a": 0.1}', '{"a": 0.10}', True),
+    ],
+)
+def test_json_is_equal_by_value(one: str, other: str, same: bool) -> None:
+    assert (structure.json_of(one) == structure.json_of(other)) is same
+    assert structure.json_of(one) is not None
+
+
+@pytest.mark.parametrize("text", ['{"a": NaN}', '{"a": 1,}', "[1] and more", "plain", '{"a": "x\ny"}'])
+def test_what_is_no_json_has_no_canonical_form(text: str) -> None:
+    assert structure.json_of(text) is None
+
+
+SCHEMA = {"type": "object", "required": ["id"], "properties": {"id": {"type": "integer"}}}
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {KEY: json.dumps({"format": "json", "schema": SCHEMA})},
+        {RESPONSE_FORMAT: json.dumps({"type": "json_schema", "json_schema": {"schema": SCHEMA}})},
+    ],
+)
+def test_a_declared_schema_is_held_against_every_leg(metadata: dict[str, str]) -> None:
+    pair = a_pair("Go on.", '{"id": 7}', '{"id": "7"}', '{"id": 8}', metadata=metadata)
+    (score,) = Format().score(pair)
+    assert dict(score.values) == {Leg.BASELINE: 0.0, Leg.CANDIDATE: 1.0, Leg.CONTROL: 0.0}
+    assert "JSON Schema" in score.explanation and "id" in score.explanation
+
+
+@pytest.mark.parametrize(
+    ("contract", "whole", "bad"),
+    [
+        ({"keys": ["a", "b"]}, '{"a": 1, "b": 2}', '{"a": 1}'),
+        ({"format": "bullets", "items": 2}, "- a\n- b", "- a"),
+        ({"format": "csv"}, "a,b\n1,2", "Here:\n```csv\na,b\n1,2\n```"),
+        ({"format": "xml"}, SHELF, SHELF + "\nThat is all."),
+        ({"format": "code", "language": "python"}, "x = 1", "x = = 1"),
+    ],
+)
+def test_a_contract_replaces_what_the_prompt_says(contract: dict[str, Any], whole: str, bad: str) -> None:
+    metadata = {KEY: json.dumps(contract)}
+    assert value("Tell me something.", whole, metadata=metadata) == 0.0
+    assert value("Tell me something.", bad, metadata=metadata) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("contract", "reason"),
+    [
+        ("{", "no JSON"),
+        ("[]", "no JSON object"),
+        ('{"format": "tabel"}', "format 'tabel' is none of"),
+        ('{"fromat": "json"}', "unknown field 'fromat'"),
+        ('{"schema": {"type": "nonsense"}}', "bad JSON Schema"),
+        ('{"schema": {"$ref": "https://example.com/other.json"}}', "bad JSON Schema"),
+        ('{"format": "csv", "keys": ["a"]}', "are of json"),
+    ],
+)
+def test_a_contract_that_cannot_be_read_leaves_the_pair_unscored(contract: str, reason: str) -> None:
+    (score,) = Format().score(a_pair("Go on.", "[1]", metadata={KEY: contract}))
+    assert not score.values and reason in score.unscored[Leg.BASELINE]
+
+
+def test_a_reply_too_long_to_be_read_whole_is_unscored() -> None:
+    long = "[" + "1," * 200_000 + "1]"
+    (score,) = Format().score(a_pair("Return JSON.", "[1]", long))
+    assert dict(score.values) == {Leg.BASELINE: 0.0} and Leg.CANDIDATE in score.unscored
+
+
+@pytest.mark.parametrize(
+    ("prompt", "wanted"),
+    [
+        ("Summarize it in XML format.", Structure.XML),
+        ("Explain how to parse XML.", None),
+        ("Write an HTML page about limericks.", Structure.HTML),
+        ("What is the difference between HTML and JavaScript?", None),
+        ("Write a YAML file for the deployment.", Structure.YAML),
+        ("Do not give me any bullet points, lists, or tables.", None),
+        ("请以JSON格式回答", Structure.JSON),
+        ("Devuelve los datos como tabla.", Structure.TABLE),
+        ("Give no JSON, plain words please.", None),
+    ],
+)
+def test_structures_are_read_from_prompts(prompt: str, wanted: Structure | None) -> None:
+    assert expect(prompt).structure is wanted
+
+
+@pytest.mark.parametrize(
+    ("prompt", "keys"),
+    [
+        ("Return JSON with the keys name, age and city.", ("name", "age", "city")),
+        ('Give a JSON object with keys "first name"', ()),
+        ('Answer as JSON with fields "a" and "b" only.', ("a", "b")),
+        ("Return JSON whose keys and values are strings.", ()),
+        ("Return JSON with the fields you find.", ()),
+    ],
+)
+def test_names_are_read_only_where_they_are_plainly_listed(prompt: str, keys: tuple[str, ...]) -> None:
+    assert expect(prompt).keys == keys
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        '"\\',
+        "<script>",
+        "<a '",
+        '"\\"',
+        "/*",
+        "=/",
+        "| a ",
+        "```x\n",
+        "1. ",
+        "- - ",
+        "`",
+        "{'",
+        "a: [",
+        " " * 50,
+        "/* \"' ",
+    ],
+)
+def test_bait_is_read_in_bounded_time(unit: str) -> None:
+    text = unit * (150_000 // len(unit))
+    started = time.perf_counter()
+    for language in ("", "json", "js", "sql", "html", "yaml", "csv", "python"):
+        value("Return a table as JSON, CSV, XML and code.", f"```{language}\n{text[:60_000]}\n```")
+    value("Return JSON.", text)
+    assert time.perf_counter() - started < 2.0
+
+
+def test_a_quantized_model_keeps_its_json_and_changes_some_of_it(data: Path) -> None:
+    folder = data / "pairs" / "llama31_8b"
+    fp16, q8 = (
+        [row["output"] for row in split.rows(folder / f"extraction_{e}.jsonl.gz")] for e in ("fp16", "q8_0")
+    )
+    equal = [structure.json_of(a) == structure.json_of(b) for a, b in zip(fp16, q8, strict=True)]
+    assert round(sum(equal) / len(equal), 4) == 0.9467
