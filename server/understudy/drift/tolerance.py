@@ -86,6 +86,7 @@ class Discovery:
 
 
 _REWORDED = "one engine's samples differ too: measured against the control, only the excess counts"
+_SHOWN = "shown only: formality and verbosity move with it; judged = true where you mind it by itself"
 
 DEFAULTS: Mapping[str, Limit] = MappingProxyType(
     {
@@ -103,10 +104,20 @@ DEFAULTS: Mapping[str, Limit] = MappingProxyType(
         "numbers": Limit(0.03, "other numbers in a reply are other facts; " + _REWORDED),
         "formality_gained": Limit(0.05, "tone: noticed by readers, seldom harmful"),
         "formality_lost": Limit(0.05, "tone: noticed by readers, seldom harmful"),
+        "politeness_gained": Limit(0.05, "tone: noticed by readers, seldom harmful"),
+        "politeness_lost": Limit(0.05, "curtness: readers take it for the operator's"),
+        "sentiment_gained": Limit(0.05, "tone: noticed by readers, seldom harmful"),
+        "sentiment_lost": Limit(0.05, "tone: noticed by readers, seldom harmful"),
         "hedging_gained": Limit(0.05, "tone: noticed by readers, seldom harmful"),
         "hedging_lost": Limit(0.05, "overconfidence; noticed by readers, seldom harmful"),
         "verbosity_gained": Limit(0.05, "length: costs tokens and patience before meaning"),
         "verbosity_lost": Limit(0.05, "length: detail that readers miss"),
+        "address_gained": Limit(0.05, _SHOWN, False),
+        "address_lost": Limit(0.05, _SHOWN, False),
+        "address_flip": Limit(0.05, _SHOWN, False),
+        "emphasis_gained": Limit(0.05, _SHOWN, False),
+        "emphasis_lost": Limit(0.05, _SHOWN, False),
+        "emphasis_flip": Limit(0.05, _SHOWN, False),
         "agreement_exact": Limit(0.05, "identical text: shown only, rewording is not a regression", False),
         "agreement_edit": Limit(0.05, "edit similarity: shown only, see agreement_exact", False),
         "flip": Limit(0.05, "any *_flip metric without an entry: tone that changed either way"),
