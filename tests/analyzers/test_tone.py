@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from understudy.pair import Leg
 from understudy.score import Sense
-from understudy.testing import a_pair, check_analyzer
+from understudy.testing import a_pair
 from understudy_analyzers.tone import Tone, lexicon, tokens
 from understudy_analyzers.tone.reading import READ, read
 
@@ -25,15 +25,20 @@ def changes(one: str, other: str) -> dict[str, float]:
     return {score.metric: score.values[Leg.CANDIDATE] - score.values[Leg.BASELINE] for score in scores}
 
 
-def test_it_keeps_the_contract_on_whatever_comes() -> None:
-    check_analyzer(Tone())
-
-
 def test_every_dimension_has_two_directions() -> None:
     assert all(metric.sense is Sense.BOTH for metric in Tone.metrics)
     assert {metric.name for metric in Tone.metrics} == {
         *("formality", "politeness", "sentiment", "hedging", "address", "emphasis", "verbosity")
     }
+
+
+def test_fewer_dimensions_may_be_asked_for_and_the_others_are_told_as_before() -> None:
+    pair = a_pair("Say it.", "Thank you, dear reader.", "Hey, perhaps you gonna like it!")
+    few = Tone(dimensions=("verbosity", "hedging"))
+    assert [metric.name for metric in few.metrics] == ["hedging", "verbosity"]
+    assert list(few.score(pair)) == [s for s in Tone().score(pair) if s.metric in ("hedging", "verbosity")]
+    with pytest.raises(ValueError, match="no 'mood': there are formality"):
+        Tone(dimensions=("mood",))
 
 
 FRAMES = {

@@ -34,19 +34,36 @@ DIMENSIONS: tuple[tuple[Metric, Callable[[Reading], judge.Found]], ...] = (
 
 
 class Tone:
-    """Formality, politeness, sentiment, hedging, address, emphasis and verbosity of each leg."""
+    """Formality, politeness, sentiment, hedging, address, emphasis and verbosity of each leg.
+
+    Args:
+        dimensions: The metrics wanted, by name; every one by default. Each is a cell in every slice, and what is
+            judged of them shares the budget of false alarms: name fewer where few are minded.
+
+    Raises:
+        ValueError: there is no such metric.
+    """
 
     name = "tone"
     version = "2"
-    metrics = (*(metric for metric, _ in DIMENSIONS), VERBOSITY)
+    metrics: tuple[Metric, ...] = (*(metric for metric, _ in DIMENSIONS), VERBOSITY)
+
+    def __init__(self, dimensions: tuple[str, ...] = ()) -> None:
+        known = {metric.name: metric for metric in type(self).metrics}
+        for name in dimensions:
+            if name not in known:
+                raise ValueError(f"dimensions: no {name!r}: there are {', '.join(known)}")
+        self.metrics = tuple(known[name] for name in known if not dimensions or name in dimensions)
+        self._told = tuple(one for one in DIMENSIONS if one[0] in self.metrics)
 
     def score(self, pair: Pair) -> Sequence[Score]:
-        """Seven scores over the legs that did not fail."""
+        """A score for each dimension over the legs that did not fail."""
         outputs = judge.texts(pair)
         readings = {text: read(text) for text in dict.fromkeys(outputs.values())}
         made = []
-        for metric, dimension in DIMENSIONS:
+        for metric, dimension in self._told:
             judged = {text: dimension(reading) for text, reading in readings.items()}
             made.append((metric, {leg: judged[text] for leg, text in outputs.items()}))
-        made.append((VERBOSITY, {} if pair.censored else verbosity.of(outputs)))
+        if VERBOSITY in self.metrics and not pair.censored:
+            made.append((VERBOSITY, verbosity.of(outputs)))
         return [judge.score(self.name, self.version, metric, found) for metric, found in made if found]
