@@ -59,7 +59,7 @@ _WORDS = {
 _N = r"(\d{1,2}|" + "|".join(_WORDS) + r")"
 
 _VERB = (
-    r"\b(?:write|make|give|turn|create|return|output|respond|reply|answer|format|provide|produce|extract|generate|"
+    r"\b(?:write|make|give|turn|create|build|draft|design|return|output|respond|reply|answer|format|provide|produce|extract|generate|"
     r"convert|present|list|show|summari[sz]e|describe|wrap|use|devuelve|responde|escribe|dame|renvoie|réponds|écris|donne|gib|"
     r"antworte|schreibe|erstelle|retorne|responda|escreva|rispondi|scrivi|restituisci|crea|верни|ответь|напиши)\b"
 )
@@ -68,13 +68,13 @@ _ASK = (
     + r"|as|in|into|with|only|valid|como|formato|en|format|als|im|em|com|come|con|в|формате)\b"
 )
 _JSON = re.compile(
-    rf"{_ASK}[^.\n]{{0,40}}\bjson(?![a-z])|\bjson (?:object|array|format|only|response|output|with|blob|schema|document|block)|:\s*json\b|"
+    rf"{_ASK}[^.\n]{{0,40}}\bjson(?![a-z])|\bjson (?:object|array|format|only|please|response|output|with|blob|schema|document|block)|:\s*json\b|"
     r"[以用為为] ?json|(?<![a-z])json ?(?:格式|形式|フォーマット|で|형식|으로|로)",
     re.IGNORECASE,
 )
 _NOT_JSON = re.compile(
-    r"\b(?:parse[sr]?|load|read|what is|explain|validate|function|script|program|python|javascript|code) [^.\n]{0,80}"
-    r"\bjson\b|\bjson\b[^.\n]{0,24}\b(?:parser|library|file)\b",
+    r"\b(?:function|script|program|python|javascript|code) [^.?!\n]{0,80}\bjson\b|"
+    r"\b(?:parse[sr]?|load|read|what is|explain|validate) (?:(?!reply|respond|answer|return|output)[^.?!\n]){0,80}\bjson\b|\bjson\b[^.\n]{0,24}\b(?:parser|library|file)\b",
     re.IGNORECASE,
 )
 _CSV = re.compile(
@@ -97,7 +97,8 @@ _YAML = re.compile(
     re.IGNORECASE,
 )
 _PROGRAM = re.compile(
-    r"\b(?:parse[sr]?|load|read|what is|explain|validate|convert|function|script|program|difference) [^.\n]{0,60}\b(?:xml|yaml|html)\b",
+    r"\b(?:parse[sr]?|load|read|what is|explain|validate|function|script|program|difference) [^.\n]{0,60}\b(?:xml|yaml|html)\b|"
+    r"\bconvert [^.\n]{0,60}\b(?:xml|yaml|html)\b[^.\n]{0,30} (?:in)?to\b",
     re.IGNORECASE,
 )
 _TABLE = re.compile(
@@ -114,7 +115,7 @@ _NUMBERED = re.compile(
     re.IGNORECASE,
 )
 _BULLETS = re.compile(
-    r"(?<!from )(?<!these )(?<!given )(?<!following )(?<!list of )\bbullet(?:ed)?[- ]?(?:list|points?)?\b|\bviñetas\b|\bà puces\b|\baufzählung|"
+    r"(?<!from )(?<!these )(?<!given )(?<!following )(?<!list of )\bbullet(?:ed)?[- ]?(?:list|points?|form|format)\b|\bbulleted\b|\b(?:use|using|with|in|as) bullets\b|\bviñetas\b|\bà puces\b|\baufzählung|"
     r"\belenco puntato\b|маркированн\w{1,4} спис|项目符号|箇条書き|글머리",
     re.IGNORECASE,
 )
@@ -124,7 +125,7 @@ _HEADINGS = re.compile(
 )
 _CODE = re.compile(
     r"\b(?:write|create|implement|code|define|generate|give me|provide|show|in python,? define)\b[^.\n]{0,60}"
-    r"\b(?:function|script|program|class|method|query|snippet|regex|code)\b|\bcode \w+ in python\b|"
+    r"\b(?:function|script|program|class|method|query|(?<!xml )(?<!html )(?<!yaml )(?<!json )snippet|regex|(?<!dress )(?<!area )(?<!zip )(?<!promo )(?<!bar )code(?! of ))\b|\bcode \w+ in python\b|"
     r"\bin python, define\b|\bescribe [^.\n]{0,30}función\b|\bécris [^.\n]{0,30}fonction\b|\bschreibe [^.\n]{0,30}funktion\b",
     re.IGNORECASE,
 )
@@ -208,9 +209,9 @@ def _structure(text: str) -> tuple[Structure | None, str]:
     """The structure asked for and the language of code."""
     if _asked(_JSON, text) and not _NOT_JSON.search(text):
         return Structure.JSON, ""
-    if _CODE.search(text):
-        named = _PROGRAMMING.search(text)
-        return Structure.CODE, named.group(1).lower() if named else ""
+    code = _CODE.search(text)
+    if code and (named := _PROGRAMMING.search(text)):
+        return Structure.CODE, named.group(1).lower()
     rules = [
         (_CSV, Structure.CSV),
         (_TABLE, Structure.TABLE),
@@ -223,6 +224,9 @@ def _structure(text: str) -> tuple[Structure | None, str]:
     for pattern, structure in rules:
         if _asked(pattern, text):
             return structure, "markdown" if structure is Structure.TABLE and _MARKDOWN.search(text) else ""
+    if code:
+        # A class or a program may be one of people: code is the last of what "write a program as a table" asks for.
+        return Structure.CODE, ""
     if _CHOICE.search(text) or "ABC" in "".join(_OPTION.findall(text)):
         return Structure.CHOICE, ""
     return None, ""

@@ -18,6 +18,8 @@ LONGEST = 200_000
 """Characters beyond which JSON is not parsed (memory)."""
 CODE = 60_000
 """Characters beyond which code is not parsed: a syntax tree takes hundreds of bytes for each of them."""
+NESTED = 200
+"""Nesting beyond which text is not parsed as JSON: how deep the parser gets depends on who calls it."""
 DEEPEST = 60
 """Nesting beyond which text is not handed to Python's parser, which answers depth with MemoryError."""
 PYTHON = frozenset({"python", "py", "python3", "py3"})
@@ -25,6 +27,7 @@ PYTHON = frozenset({"python", "py", "python3", "py3"})
 _FENCE = re.compile(
     r"^[ \t>]{0,32}(?:[-*+•] {1,4}|\d{1,3}[.)] {1,4})?(`{3,40}|~{3,40})[ \t]*([^\n`]{0,200})$", re.MULTILINE
 )
+_BRACKETS = re.compile(r"[\[\]{}]")
 _LANGUAGE = re.compile(r"\{?\.?([\w+#-][\w+#.-]{0,19})")
 _BULLET = re.compile(r"^ {0,6}[-*•+] +(\S[^\n]*)$", re.MULTILINE)
 _NUMBERED = re.compile(r"^ {0,6}(\d{1,3})[.)] +(\S[^\n]*)$", re.MULTILINE)
@@ -115,13 +118,24 @@ def _json(text: str) -> str | None:
     if not body.startswith(("{", "[")):
         block = next((fence for fence in fences(body) if fence.language in ("", "json", "json5")), None)
         body = block.body.strip() if block and block.closed else ""
-    if not body.startswith(("{", "[")):
+    if not body.startswith(("{", "[")) or deep(body):
         return None
     try:
         value = json.loads(body, parse_float=_number, parse_constant=_constant)
         return json.dumps(value, sort_keys=True, ensure_ascii=True)
     except (ValueError, RecursionError):
         return None
+
+
+def deep(text: str) -> bool:
+    """True when brackets nest too deep to be parsed as JSON; those in strings count, as nobody writes so many."""
+    if text.count("[") + text.count("{") <= NESTED:
+        return False
+    depth = deepest = 0
+    for mark in _BRACKETS.finditer(text):
+        depth += 1 if mark.group() in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest > NESTED
 
 
 def _number(written: str) -> int | float | str:

@@ -53,6 +53,11 @@ _SHELL = re.compile(
 )
 _SESSION = re.compile(r"^>>> ", re.MULTILINE)
 _ELDER = re.compile(r"^[ \t]*(?:print|exec) (?![=(])\S|^[ \t]*except \w+, \w+:|\braise \w+, ", re.MULTILINE)
+_PYTHONIC = re.compile(
+    r"^[ \t]*(?:def|class|import|from|for|while|if|else|try|with|return|print|raise|async|lambda)\b|"
+    r"\w[ \t]*[-+*/]?=|\w\(|^[ \t]*@\w",
+    re.MULTILINE,
+)
 _REMARK = re.compile(r"^([ \t]*)#[^\n]*$", re.MULTILINE)
 
 
@@ -68,7 +73,7 @@ def broken(language: str, body: str) -> Fault | None:
 
 def python(body: str) -> Fault | None:
     """What Python's parser says. Shell lines of notebooks are passed over, and so are sessions and Python 2."""
-    if _SESSION.search(body):
+    if _SESSION.search(body) or not _PYTHONIC.search(body):
         return None
     source = _SHELL.sub("", dedent(body))
     parsed = tree(source)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from understudy_analyzers.format.fault import Fault
-from understudy_analyzers.structure import LONGEST, fences
+from understudy_analyzers.structure import LONGEST, deep, fences
 
 _TAGS = ("json", "json5", "jsonc", "jsonl", "ndjson")
 _OPENING = re.compile(r"^[ \t]*(?=\{\s{0,200}[\"'}\w]|\[\s{0,200}(?:[\[{\"\]]|-?\d))", re.MULTILINE)
@@ -35,8 +35,8 @@ class Document:
 @lru_cache(maxsize=16)
 def read(text: str) -> Document:
     """The JSON of a reply: all of it, in its fences, or from the first line on that begins with a bracket."""
-    if len(text) > LONGEST:
-        return Document(fault=Fault("too long to be parsed as JSON"))
+    if len(text) > LONGEST or deep(text):
+        return Document(fault=Fault("too long or nested too deep to be parsed as JSON"))
     body = text.strip()
     lead = text.find(body) if body else 0
     if body.startswith(("{", "[", '"')) or _scalar(body):
@@ -68,7 +68,7 @@ def _bare(text: str, start: int, around: bool) -> Document:
         value, end = _decoder.raw_decode(text, start)
     except json.JSONDecodeError as error:
         return Document((), start, _fault(error, 0), around)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         return Document((), start, Fault(f"JSON: {error}"[:80], start), around)
     rest = text[end:].strip()
     if rest[:1] in ("{", "[") and not around:
@@ -93,7 +93,7 @@ def documents(body: str) -> tuple[list[Any], Fault | None]:
             value, at = _decoder.raw_decode(body, at)
         except json.JSONDecodeError as error:
             return values, _fault(error, 0)
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             return values, Fault(f"JSON: {error}"[:80], at)
         values.append(value)
     return (values, None) if values else (values, Fault("no JSON"))
@@ -120,7 +120,7 @@ def _fault(error: json.JSONDecodeError, by: int) -> Fault:
 
 def shown(body: str) -> Fault | None:
     """What is broken in a JSON block that illustrates something: comments, ellipses and lone members are allowed."""
-    if len(body) > LONGEST or not body.strip():
+    if not body.strip() or deep(body):
         return None
     _, fault = documents(body)
     if fault is None:

@@ -137,12 +137,20 @@ def broken(body: str, start: int) -> Fault | None:
             fault = fault or Fault("CSV: a quote is left open", start)
         elif len(rows) >= 2 and sum(len(row) >= 2 for row in rows) >= 2:
             if even(rows):
-                return None
+                return _unquoted(body, rows, start)
             width = len(rows[0])
             at, row = next((n, row) for n, row in enumerate(rows) if len(row) != width)
             note = f"CSV: row {at + 1} has {len(row)} fields instead of {width}"
             fault = fault or Fault(note, start + _line(body, at))
     return fault or Fault("no CSV", start)
+
+
+def _unquoted(body: str, rows: list[list[str]], start: int) -> Fault | None:
+    """A field that doubles its quotes as quoted ones do, and does not begin with one."""
+    for at, row in enumerate(rows):
+        if any('""' in cell for cell in row):
+            return Fault(f"CSV: row {at + 1} lost a quote", start + _line(body, at))
+    return None
 
 
 def _line(body: str, number: int) -> int:

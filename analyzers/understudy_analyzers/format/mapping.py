@@ -19,6 +19,12 @@ _PAIRS = {"]": "[", "}": "{"}
 _MARKERS = ("---", "...", "%")
 
 
+def likely(body: str) -> bool:
+    """Whether most lines are keys or items: a block may be called YAML and be something else."""
+    lines = [line.strip() for line in body.split("\n") if line.strip()][:200]
+    return 2 * sum(line.startswith("- ") or _KEY.match(line) is not None for line in lines) >= len(lines)
+
+
 def broken(body: str) -> Fault | None:
     """The first line that is no YAML."""
     levels: list[int] = []

@@ -62,7 +62,7 @@ def fenced(language: str, body: str) -> Fault | None:
         case "html" | "htm":
             return markup.broken(body, html=True) if "<" in body else None
         case "yaml" | "yml":
-            return mapping.broken(body)
+            return mapping.broken(body) if mapping.likely(body) else None
         case "csv":
             return grid.broken(body, 0)
         case _:
