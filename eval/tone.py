@@ -12,7 +12,7 @@ from understudy_analyzers.tone import Tone, politeness, reading, sentiment
 
 from bench.stats import Estimate, Limit
 from eval.found import Figure, Section
-from eval.rewrite import ENGLISH, FAMILIAR, Rewrite
+from eval.rewrite import ENGLISH, FAMILIAR, Rewrite, content
 from eval.split import held, rows
 from eval.stats import agreement, auc, mean, over, spearman
 from eval.valence import CORPORA, Snippet, fit, snippets
@@ -45,6 +45,7 @@ def measure(data: Path) -> Section:
             shifts("asked to be verbose", verbose),
             *nulls("one model on two servers", null),
             *nulls("fp16 and q8_0", quantized(data)),
+            *nulls("other things in the same words", other(plain)),
             *sensitivity(plain, null),
             familiar(data),
         ),
@@ -129,6 +130,11 @@ def _shift(by: Mapping[str, float]) -> Estimate | None:
     return over([(prompt, 0.0, value) for prompt, value in by.items()], mean)
 
 
+def _average(by: Mapping[str, float]) -> Estimate:
+    """Over dimensions or rewrites, of which there are no more: no interval."""
+    return Estimate(fmean(by.values()), None, None, len(by))
+
+
 def nulls(name: str, found: Changes) -> Iterator[Figure]:
     """Pairs without a change of tone: the largest mean shift, whether its interval holds 0, and the spread."""
     shift = {metric: _shift(by) for metric, by in found.items()}
@@ -145,8 +151,7 @@ def nulls(name: str, found: Changes) -> Iterator[Figure]:
         f"of {worst}; the interval of " + (", ".join(_off(known)) or "no dimension") + " leaves 0 out",
     )
     spread = {metric: round(pstdev(by.values()), 4) for metric, by in found.items()}
-    cases = [(metric, 0.0, value) for metric, value in spread.items()]
-    yield Figure(f"null pairs, {name}: standard deviation of the shift", over(cases, mean), by=spread)
+    yield Figure(f"null pairs, {name}: standard deviation of the shift", _average(spread), by=spread)
 
 
 def _off(shift: Mapping[str, Estimate]) -> Iterable[str]:
@@ -163,6 +168,11 @@ def quantized(data: Path) -> Changes:
     return changes(*sides)
 
 
+def other(texts: Texts) -> Changes:
+    """Replies, and the same about other things."""
+    return changes(texts, {prompt: content(text) for prompt, text in texts.items()})
+
+
 def sensitivity(texts: Texts, null: Changes) -> Iterator[Figure]:
     """Half of the texts rewritten: the share that moves the right way, and further than another reply would."""
     right: list[Case] = []
@@ -176,8 +186,7 @@ def sensitivity(texts: Texts, null: Changes) -> Iterator[Figure]:
         found = over([*((prompt, 1.0, shift) for prompt, shift in moved), *rest], auc)
         further[name] = round(found.value, 4) if found else float("nan")
     yield Figure("rewritten: moved in the right direction", over(right, agreement), 0.9, by=by)
-    cases = [(name, 0.0, value) for name, value in further.items()]
-    yield Figure("rewritten: AUC against another reply of the same model", over(cases, mean), by=further)
+    yield Figure("rewritten: AUC against another reply of the same model", _average(further), by=further)
 
 
 def _moved(texts: Texts, rule: Rewrite) -> Iterator[tuple[str, float]]:

@@ -30,8 +30,10 @@ SEEN, SEEN_GENERAL = 4, 8
 """Snippets that a word must stand in: of two corpora, or of those that are about anything."""
 RIDGE = 0.03
 STEPS = 60
-LEAST = 1.0
-"""Valences nearer to 0 are left out."""
+LEAST = 6.0
+"""Nearer to 0 a valence is left out: such words say what a text is about, and a fit without them carries over to a corpus
+it never saw as well."""
+HEAD = "# Fitted by eval/valence.py to ratings of the ICWSM 2014 snippets: MIT License, Copyright (c) 2016 C.J. Hutto."
 FILE = Path(sentiment.__file__).parent / "lists" / "valence.tsv"
 
 Floats = npt.NDArray[np.float64]
@@ -137,7 +139,8 @@ def main() -> None:
     """Fit on the snippets that were not held out, and write the file."""
     rated = [(one, read(one.text)) for one in snippets(data()) if not held(one.text)]
     found = fit(rated)
-    FILE.write_text("".join(f"{word}\t{value}\n" for word, value in found.items()), encoding="utf-8")
+    lines = (HEAD, *(f"{word}\t{value}" for word, value in found.items()))
+    FILE.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(f"{len(found)} valences of {len(rated)} snippets: {FILE}")
 
 

@@ -13,7 +13,7 @@ from understudy_analyzers.tone import scale
 from understudy_analyzers.tone.reading import Reading
 from understudy_analyzers.tone.tokens import END
 
-GAIN = 0.5
+GAIN = 0.55
 PRIOR = 10.0
 LISTED = 15.0
 """Valence of a word that a list calls good; -15 of a bad one."""
@@ -30,7 +30,8 @@ Valences = dict[str, float]
 def valences() -> Valences:
     """English word -> valence, as fitted."""
     path = Path(__file__).parent / "lists" / "valence.tsv"
-    rows = (line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    rows = (line.split("\t") for line in lines if not line.startswith("#"))
     return {word: float(value) for word, value in rows}
 
 

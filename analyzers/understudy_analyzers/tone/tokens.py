@@ -20,7 +20,7 @@ _LETTERS = (
 _ENDS = ".!?\u2026\u3002\uff01\uff1f\uff61\u0964\u061f\u06d4"
 _TOKEN = re.compile(
     rf"[{_LETTERS}]+(?:'[{_LETTERS}]+){{0,4}}"
-    r"|[\u1100-\u11ff\u3040-\u30ff\u3131-\u318e\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]"
+    r"|[\u1100-\u11ff\u3005\u3040-\u30ff\u3131-\u318e\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]"
     r"|\d+(?:[.,]\d+){0,8}"
     # A full stop inside a name or a number ends nothing; bounded, or a run of dots would be read over and over.
     r"|[.!?\u2026]{1,40}+(?=[\s\"')\]*_]|$)|[\u3002\uff01\uff1f\uff61\u0964\u061f\u06d4]{1,40}|\n"
