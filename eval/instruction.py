@@ -130,7 +130,7 @@ def verdicts(data: Path, out: bool = True) -> Iterator[tuple[str, str, Instructi
 def measure(data: Path) -> Section:
     """Finding, then verifying."""
     wrong: list[str] = []
-    figures = []
+    figures: list[Figure] = []
     for what, some in (
         ("held-out prompts", prompts(data)),
         ("paraphrased prompts", paraphrased(OPEN)),

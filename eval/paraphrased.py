@@ -5,7 +5,7 @@ Each is (prompt, instructions); an instruction is its kind's name and its argume
 after them, and no rule was changed for it.
 """
 
-# ruff: noqa: E501 - a prompt reads better unbroken
+# ruff: noqa: D103, E501, RUF001 - each is its kind's name; a prompt reads better unbroken, curly quotes and all
 
 from collections.abc import Sequence
 
@@ -405,6 +405,314 @@ OPEN: Sequence[Asked] = (
     ("My teacher says every paragraph should have at least five sentences. Is that right?", []),
     ('Who said "Ask not what your country can do for you"?', []),
     ("Make this more formal: hey, can u send the docs asap", []),
+    # a second batch, of rarer turns
+    (
+        "Write an advert for a bike repair shop. It needs to feature the words 'chain' and 'brake' at some point.",
+        [has("chain", "brake")],
+    ),
+    (
+        "I'd like a thank-you note which contains the words grateful, garden and tulips.",
+        [has("grateful", "garden", "tulips")],
+    ),
+    (
+        "Make up a horoscope for Leo with the keywords luck, travel, patience included.",
+        [has("luck", "travel", "patience")],
+    ),
+    ("Explain osmosis. Required keywords: membrane, water, salt.", [has("membrane", "water", "salt")]),
+    ('What is an index fund? "Diversify" and "fee" must both be mentioned.', [has("diversify", "fee")]),
+    ("Tell me about glaciers. Words to avoid: ice, frozen.", [lacks("ice", "frozen")]),
+    ("Give an overview of the Roman army without the words legion or soldier.", [lacks("legion", "soldier")]),
+    (
+        'Write about lemons. You\'re not allowed to use the word "yellow" or the word "sour".',
+        [lacks("yellow", "sour")],
+    ),
+    ("Write a caption for a beach photo. The word 'sun' is banned.", [lacks("sun")]),
+    ("Explain gravity; the word 'apple' must not appear.", [lacks("apple")]),
+    ('Write a rap on recycling. "plastic" should be used 4 or more times.', [times("plastic", LEAST, 4)]),
+    ("Write a poem on rain, and repeat the word drip at least six times in it.", [times("drip", LEAST, 6)]),
+    (
+        "Write a speech for a retiring coach; say the word team no more than three times.",
+        [times("team", LESS, 4)],
+    ),
+    (
+        'Use the word "because" exactly twice while explaining why leaves fall.',
+        [times("because", EXACTLY, 2)],
+    ),
+    (
+        "At least 10 occurrences of the letter u should be found in your story about a duck.",
+        [letter("u", LEAST, 10)],
+    ),
+    ("Tell me a joke that contains the letter x at least twice.", [letter("x", LEAST, 2)]),
+    ("Write an ode to coffee, but limit the letter s to fewer than 10 appearances.", [letter("s", LESS, 10)]),
+    (
+        "Tell me about Mars. All of your answer should be in Hindi and no other language may be used.",
+        [tongue("hi")],
+    ),
+    ("Please write your full response in Vietnamese: how do vaccines work?", [tongue("vi")]),
+    ("Explain cricket, in Telugu only.", [tongue("te")]),
+    ("Answer with at most 6 sentences: why do onions make us cry?", [sentences(LESS, 7)]),
+    ("Your response should contain at least 15 sentences. Topic: moving abroad.", [sentences(LEAST, 15)]),
+    ("Write no more than two sentences on entropy.", [sentences(LESS, 3)]),
+    ("The answer must not be longer than five sentences. What is a quark?", [sentences(LESS, 6)]),
+    ("Answer with less than 45 words: who was Ada Lovelace?", [words(LESS, 45)]),
+    ("Make it at least 1,000 words: the history of salt.", [words(LEAST, 1000)]),
+    ("Keep your response to 75 words or fewer. What is jazz?", [words(LESS, 76)]),
+    ("The length of the essay should be 400 words at minimum. It is about chess.", [words(LEAST, 400)]),
+    ("Your story about a ghost should exceed 350 words.", [words(LEAST, 351)]),
+    (
+        "Discuss tea ceremonies. There should be 3 paragraphs. Paragraphs are separated with the markdown divider: ***",
+        [paragraphs(3)],
+    ),
+    ("Write a love letter in 4 stanzas, each stanza separated from the next by ***.", [paragraphs(4)]),
+    (
+        'There should be 4 paragraphs. Paragraphs and only paragraphs are separated with each other by two line breaks. The 3rd paragraph must start with word "lastly". Talk about bees.',
+        [first("lastly", 3, 4)],
+    ),
+    (
+        "Write exactly 3 paragraphs on ramen, with a blank line between each. The opening word of paragraph 2 must be broth.",
+        [first("broth", 2, 3)],
+    ),
+    (
+        "Draft a rental agreement summary; leave at least 5 placeholders, shown in square brackets like [rent].",
+        [places(5)],
+    ),
+    (
+        "Write a wedding invitation containing a minimum of four bracketed placeholders such as [venue].",
+        [places(4)],
+    ),
+    ("Explain rainbows and at the very end add a P.S.", [postscript("P.S.")]),
+    ("Write a farewell email. It should include a P.P.S after the signature.", [postscript("P.P.S")]),
+    ("Give 3 bullet points on how to stay awake. Use the markdown format: * point", [bullets(3)]),
+    ("Describe yoga in a list of exactly six bullets.", [bullets(6)]),
+    ("Your answer must be made up of 4 bullet points, no more and no less. What is agile?", [bullets(4)]),
+    (
+        'Can dogs eat grapes? Your response must be one of "My answer is yes.", "My answer is no.", "My answer is maybe."',
+        [YES],
+    ),
+    (
+        'Is glass a liquid? Answer with exactly one of the following options: ("My answer is yes.", "My answer is no.", "My answer is maybe.")',
+        [YES],
+    ),
+    (
+        "Is 7 prime? Answer with one of the following options: 'Certainly.', 'Certainly not.'",
+        [_of("detectable_format:constrained_response", "Certainly.", "Certainly not.")],
+    ),
+    (
+        "Write a book summary in which at least three parts are highlighted using markdown (*like this*).",
+        [lights(3)],
+    ),
+    ("Tell me about opera, with at least one *highlighted* phrase in markdown.", [lights(1)]),
+    (
+        "In your article about surfing, bold a minimum of 4 sections in markdown, i.e. **bold text**.",
+        [lights(4)],
+    ),
+    (
+        "Your response must have 3 sections. Mark the beginning of each section with SECTION X. Explain taxes.",
+        [sections("SECTION", 3)],
+    ),
+    ('Write a lesson on atoms in two parts, headed "PART 1" and "PART 2".', [sections("PART", 2)]),
+    ("List two mountains with heights. Output must be a JSON object and nothing else.", [JSON]),
+    ("Entire output should be wrapped in JSON format. What are the primary colours?", [JSON]),
+    ("Return your answer as valid JSON: the capital of Peru and its population.", [JSON]),
+    ("Write a fairy tale, with its title in << and >>, like <<The Frog>>.", [TITLE]),
+    (
+        "Give me two different responses to the question: is water wet? Responses and only responses should be separated by 6 asterisk symbols: ******.",
+        [TWO],
+    ),
+    ("Write a formal and an informal greeting. Separate both with ******", [TWO]),
+    (
+        "First, repeat the request without change, then give your answer (do not say anything before repeating the request; the request you need to repeat does not include this sentence)\n\nList three Greek islands.",
+        [repeat("List three Greek islands.")],
+    ),
+    (
+        "Explain what a fjord is.\n\nPlease repeat the request above exactly as is before you give your answer.",
+        [repeat("Explain what a fjord is.")],
+    ),
+    (
+        "Finish your response with this exact phrase That is how it is done. No other words should follow this phrase. How do I tie a tie?",
+        [end("That is how it is done.")],
+    ),
+    ('Write a rhyme on shoes. Make sure the text ends with "off we go!"', [end("off we go!")]),
+    (
+        'Your final sentence must be: "Thank you for your time." Write a pitch for an app.',
+        [end("Thank you for your time.")],
+    ),
+    (
+        "Write a bio for a chef. It has to be wrapped in double quotation marks from start to finish.",
+        [QUOTED],
+    ),
+    (
+        "Answer in quotation marks, i.e. put your complete response inside double quotes. What is love?",
+        [QUOTED],
+    ),
+    (
+        "In your response, words with all capital letters should appear at most 3 times. Talk about NASA.",
+        [capitals(LESS, 4)],
+    ),
+    (
+        "Write a movie trailer script. Emphasise some words in ALL CAPS, at least 7 of them.",
+        [capitals(LEAST, 7)],
+    ),
+    ("Use no more than two words in all uppercase while describing a lion.", [capitals(LESS, 3)]),
+    ("Your entire response should be in English, capital letters only. What is a haiku?", [UPPER]),
+    ("I want you to shout: answer in ALL CAPS English. What is a volcano?", [UPPER]),
+    (
+        "Your entire response should be in English, and in all lowercase letters. No capital letters are allowed. What is a fugue?",
+        [LOWER],
+    ),
+    ("Don't use any capital letters in your answer. Who was Plato?", [LOWER]),
+    ("In your entire response, refrain from the use of any commas. How do magnets work?", [COMMA]),
+    ("Explain tides. Please make sure there are no commas in what you write.", [COMMA]),
+    ("Do not put a comma anywhere in your text about cats.", [COMMA]),
+    # nothing, though it sounds like it
+    ("Name 10 words that contain the letter q at least twice.", []),
+    ("How do I count sentences with fewer than 10 words in Excel?", []),
+    ("Why do people write in all caps on the internet?", []),
+    ('Is it rude to end an email with "Regards"?', []),
+    ("What is the longest word without the letter e?", []),
+    ("I wrote a 300+ word essay. How can I make it better?", []),
+    ("My editor told me not to use commas before 'and'. Is she right?", []),
+    ('Where can I find a song that has the word "moonlight" in it?', []),
+    ("Which countries speak only Portuguese?", []),
+    ("What are some good placeholders for a form in HTML?", []),
+    ("When should I put a P.S. in a letter?", []),
+    ('Convert this JSON to YAML: {"a": 1}', []),
+    # a third, of kinds with many forms
+    (
+        "Write a flyer for a yard sale and make sure at least four words are in all caps.",
+        [capitals(LEAST, 4)],
+    ),
+    ("Describe a rocket launch. Words in all capitals should appear 3 times or fewer.", [capitals(LESS, 4)]),
+    (
+        "Explain recycling; the number of words in all capital letters should be less than 5.",
+        [capitals(LESS, 5)],
+    ),
+    ("Write a campaign speech. Capitalize at least 6 words completely, like VOTE.", [capitals(LEAST, 6)]),
+    (
+        "Write a tale about a miner that uses no more than 10 words written in all uppercase letters.",
+        [capitals(LESS, 11)],
+    ),
+    ("Compose a press release in which all-caps words appear at least twice.", [capitals(LEAST, 2)]),
+    ("Summarise the plot of Faust. Respond entirely in uppercase.", [UPPER]),
+    ("Write the notice in capitals only: the pool closes at nine.", [UPPER]),
+    ("Everything you write must be capitalized. What are the rules of golf?", [UPPER]),
+    ("please answer in lowercase. what is a black hole?", [LOWER]),
+    ("Write an apology without capital letters.", [LOWER]),
+    ("No uppercase letters, please: what is a mortgage?", [LOWER]),
+    ("Ensure that every letter in your reply is lowercase. Who painted Guernica?", [LOWER]),
+    (
+        "Write two different openings for a novel. Use six asterisks in a row (******) as the separator.",
+        [TWO],
+    ),
+    ("What is the best pet? Offer two alternative answers with ****** in between.", [TWO]),
+    ("Write a haiku and a limerick on spring, separated by 6 asterisks: ******", [TWO]),
+    (
+        "Write a guide to Rome in 4 sections, namely Section 1, Section 2, Section 3 and Section 4.",
+        [sections("Section", 4)],
+    ),
+    (
+        'The manual must contain at least 3 chapters, and each has to begin with "Chapter X".',
+        [sections("Chapter", 3)],
+    ),
+    ("Split your essay on trade into 3 sections. Label them as SECTION X.", [sections("SECTION", 3)]),
+    ("Give a 5 day meal plan. Each day's section should be marked as Day X.", [sections("Day", 5)]),
+    ("Use markdown to highlight at least 2 important phrases, such as *phrase*. Topic: sleep.", [lights(2)]),
+    (
+        "Explain compost with at least three sections highlighted in markdown, i.e. *highlighted text*.",
+        [lights(3)],
+    ),
+    ("Highlight one sentence of your answer in markdown, like *this sentence*. What is luck?", [lights(1)]),
+    (
+        "In your review of a cafe, italicize no fewer than 4 text sections with markdown (*italic text*).",
+        [lights(4)],
+    ),
+    ("Emphasize at least 3 keywords by wrapping them in asterisks, e.g. *keyword*. What is AI?", [lights(3)]),
+    ("Make sure your response is contained within double quotation marks. What is hope?", [QUOTED]),
+    ("Place double quotation marks around the whole response. Who is Zeus?", [QUOTED]),
+    ("Write a slogan for a gym with double quotation marks around your entire response.", [QUOTED]),
+    ("The entire output should be wrapped with double quotes. What is rust?", [QUOTED]),
+    ("Please use double quotation marks to wrap your answer. Is honey vegan?", [QUOTED]),
+    ("Tell a story in double quotation marks - the entire response must start and end with them.", [QUOTED]),
+    (
+        "Please first repeat my request word for word, then answer it: What is the tallest tree?",
+        [repeat("What is the tallest tree?")],
+    ),
+    (
+        "Name a good book on chess.\n\nNow, repeat the request above without changing anything, and only then give your answer.",
+        [repeat("Name a good book on chess.")],
+    ),
+    (
+        "Write a poem about rust. Before you write it, repeat this request word for word. The request you need to repeat does not include this sentence or the previous one.",
+        [repeat("Write a poem about rust.")],
+    ),
+    ("Write an article on yoga, 400-word minimum.", [words(LEAST, 400)]),
+    ("Explain pensions. Word limit: 150.", [words(LESS, 151)]),
+    ("The response must be more than 650 words. Tell me about Napoleon.", [words(LEAST, 651)]),
+    ("Make it under 60 words: a text about fog.", [words(LESS, 60)]),
+    ("Write a review with a total of 200 words or more about a hotel.", [words(LEAST, 200)]),
+    (
+        "Your essay on duty should have no fewer than 500 and no more than 700 words.",
+        [words(LEAST, 500), words(LESS, 701)],
+    ),
+    ("Write about Oslo. Minimum 220 words.", [words(LEAST, 220)]),
+    ("Please be brief: 25 words at most. What is a ledger?", [words(LESS, 26)]),
+    ("Write an explanation of DNA that is at least 9 sentences long.", [sentences(LEAST, 9)]),
+    ("Write ten or more sentences about bread.", [sentences(LEAST, 10)]),
+    ("Limit yourself to three sentences. What is a noun?", [sentences(LESS, 4)]),
+    ("Your reply must consist of not more than 7 sentences: what is karma?", [sentences(LESS, 8)]),
+    ('Add the words "sail" and "harbor" to your story about a storm.', [has("sail", "harbor")]),
+    ("Write a letter to a pen pal. Make sure it has the keyword 'postcard' in it.", [has("postcard")]),
+    (
+        "Write a blurb for a thriller using the keywords: knife, tunnel and alibi.",
+        [has("knife", "tunnel", "alibi")],
+    ),
+    ('Your tweet about tea should include the phrase "second cup".', [has("second cup")]),
+    ('Be sure that the keyword "equity" is included in your answer. What is a startup?', [has("equity")]),
+    ('Write a story about a farm. The word "goat" has to be in there.', [has("goat")]),
+    ("Make a poster text for a circus, and don't mention the words lion, clown.", [lacks("lion", "clown")]),
+    ("Explain democracy without once using the word vote.", [lacks("vote")]),
+    ("Write about summer, excluding the words 'hot' and 'sunny'.", [lacks("hot", "sunny")]),
+    ("Write a fable. Try not to use the word moral anywhere.", [lacks("moral")]),
+    (
+        'The words "great" and "amazing" should not be used in your review of a blender.',
+        [lacks("great", "amazing")],
+    ),
+    ("In your answer on rivers, the word flow must be used at least 3 times.", [times("flow", LEAST, 3)]),
+    ("Write a chant where 'hey' appears ten times or more.", [times("hey", LEAST, 10)]),
+    ("Explain voting and let the word ballot appear at most twice.", [times("ballot", LESS, 3)]),
+    (
+        "The keyword solar should appear between 3 and 5 times in your essay on energy.",
+        [times("solar", LEAST, 3), times("solar", LESS, 6)],
+    ),
+    ("Include 8 or more occurrences of the letter g in your note about a giraffe.", [letter("g", LEAST, 8)]),
+    ("Keep the number of times the letter h appears below 10. Describe a house.", [letter("h", LESS, 10)]),
+    (
+        "Be sure to end the email with the following sentence: Looking forward to hearing from you. The topic is a job offer.",
+        [end("Looking forward to hearing from you.")],
+    ),
+    (
+        'Write a eulogy for a cat. Close it with the line "Sleep well old friend."',
+        [end("Sleep well old friend.")],
+    ),
+    (
+        'After everything else, end your answer with "Hope that helps!" and write nothing after it. What is BMI?',
+        [end("Hope that helps!")],
+    ),
+    ("Please speak Italian only. What is a gondola?", [tongue("it")]),
+    ("Write a poem on the moon using nothing but Spanish.", [tongue("es")]),
+    ("Write in Thai, no other language is allowed: a greeting to a teacher.", [tongue("th")]),
+    ("Use JSON format for your whole reply. Which metals are magnetic?", [JSON]),
+    ("Format your entire answer as a JSON object. What are the seasons?", [JSON]),
+    ("Please structure your response in JSON. Who won the 1998 World Cup?", [JSON]),
+    ("Use [square brackets] for placeholders and include at least four of them. Write a lease.", [places(4)]),
+    ("Include a postscript (P.S.) in your letter to the mayor.", [postscript("P.S.")]),
+    ("Sign off your note to Ann with a P.P.S.", [postscript("P.P.S")]),
+    ("Describe Tokyo in 2 paragraphs, using *** to divide them.", [paragraphs(2)]),
+    ("Write 6 paragraphs about soap and separate them by the markdown divider ***.", [paragraphs(6)]),
+    (
+        'Tell me about Crete in exactly 4 paragraphs, each separated with two new lines. The 1st paragraph must start with the word "Sun".',
+        [first("sun", 1, 4)],
+    ),
 )
 
 BLIND: Sequence[Asked] = ()

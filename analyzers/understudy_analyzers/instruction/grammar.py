@@ -17,7 +17,11 @@ _NAMED = {
     "one hundred": 100, "two hundred": 200, "three hundred": 300, "four hundred": 400, "five hundred": 500,
     "a thousand": 1000, "one thousand": 1000,
 }  # fmt: skip
-N = r"(?:\d{1,3}(?:,\d{3}){1,2}|\d{1,6}|" + "|".join(sorted(_NAMED, key=len, reverse=True)) + r")(?![\w%.]*\d)"
+N = (
+    r"(?:\d{1,3}(?:,\d{3}){1,2}|\d{1,6}|"
+    + "|".join(sorted(_NAMED, key=len, reverse=True))
+    + r")(?![\w%.]*\d)"
+)
 _LEAST = (
     r"at (?:the )?(?:very |bare )?least|(?:no|not) (?:fewer|less) than|(?:a |the )?minimum(?: of)?|min\.?|"
     r"(?:no|not) shorter than"
@@ -44,14 +48,16 @@ AMOUNT = (
 """`at least 3`, `between 3 and 5`, `3+`, `3 or more`: read by `relations`."""
 LATE = rf"(?:{_AFTER.format('late_')})?"
 """What may say so after the noun: `3 words or less`."""
-ADJECTIVES = r"(?:(?!(?:and|or|the|of|times|in|for|to|with|per|each|every|such|example) )[a-z][a-z-]{1,14} ){0,3}?"
+ADJECTIVES = (
+    r"(?:(?!(?:and|or|the|of|times|in|for|to|with|per|each|every|such|example) )[a-z][a-z-]{1,14} ){0,3}?"
+)
 QUOTED = (
     r"(?:\"[^\"\n]{1,160}\"|“[^”\n]{1,160}”|(?<!\w)'[^'\n]{1,80}'(?!\w)|‘[^’\n]{1,80}’(?!\w)|`[^`\n]{1,80}`|"
     r"«[^»\n]{1,80}»)"
 )
 WORD = r"(?:[^\W\d_][\w’'-]{0,30})"
 _NEXT = r"(?: ?, ?(?:and |or |& )?| (?:and|or|nor|&) | ?/ ?)"
-QUOTES = rf"(?:[\[(]?{QUOTED}(?:{_NEXT}{QUOTED}){{0,20}})"
+QUOTES = rf"(?:[\[(]?{QUOTED}(?:{_NEXT}(?:the (?:key ?)?(?:word|term|phrase) )?{QUOTED}){{0,20}})"
 WORDS = rf"(?:{WORD}(?:{_NEXT}{WORD}){{0,20}})"
 NO = (
     r"(?:\b(?:not|never|without|avoid(?:s|ing)?|refrain(?:s|ing)? from|exclud(?:e|es|ing)|omit(?:s|ting)?|no|cannot|"
@@ -91,7 +97,11 @@ def relations(found: re.Match[str], bare: Relation | None = None) -> list[tuple[
         return [(Relation.LESS, low)]
     if said["more"]:
         before = found.string[max(0, found.start() - 40) : found.start()]
-        return [(Relation.LESS, low + 1) if re.search(rf"{NO}[^.!?]*$", before, re.I) else (Relation.LEAST, low + 1)]
+        return [
+            (Relation.LESS, low + 1)
+            if re.search(rf"{NO}[^.!?]*$", before, re.I)
+            else (Relation.LEAST, low + 1)
+        ]
     return [(bare, low)] if bare is not None else []
 
 

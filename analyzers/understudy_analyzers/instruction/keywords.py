@@ -1,13 +1,19 @@
-"""Words that a reply must have, must not have, or must have so many times; letters likewise."""
+"""Words that a reply must have, or must not have."""
 
-# ruff: noqa: RUF001 - curly quotes are meant
+# ruff: noqa: E501, RUF001 - patterns read better unbroken, and curly quotes are meant
 
 import re
 from collections.abc import Iterator
 
-from understudy_analyzers.instruction import grammar
-from understudy_analyzers.instruction.grammar import AMOUNT, LATE, NO, QUOTED, QUOTES, WORD, WORDS, denied, items, relations
-from understudy_analyzers.instruction.kind import Kind, Relation
+from understudy_analyzers.instruction.counts import counts
+from understudy_analyzers.instruction.grammar import (
+    QUOTED,
+    QUOTES,
+    WORDS,
+    denied,
+    items,
+)
+from understudy_analyzers.instruction.kind import Kind
 from understudy_analyzers.instruction.prompt import Prompt
 from understudy_analyzers.instruction.verdict import Instruction
 
@@ -38,7 +44,7 @@ _PASSIVE = re.compile(
     rf"(?P<lead>\b(?:the )?(?P<name>(?:key ?-?)?(?:words?|terms?|phrases?)) {_LIST}|(?<![\w\"'])(?P<quoted>{QUOTES}))"
     r",? (?P<modal>should|must|can|may|has to|have to|needs? to|ought to|is|are|does|do|shall|will|doesn['’]t|don['’]t|isn['’]t|aren['’]t|"
     r"cannot|can['’]t|mustn['’]t|shouldn['’]t|won['’]t)(?P<not>(?: not| never| both| each| all| also){0,2}) ?"
-    r"(?P<verb>(?:be )?(?:appear|show up|occur|includ|us|mention|present|found|featured|part of|absent|avoided|excluded|omitted|"
+    r"(?P<verb>(?:be )?(?:appear|show up|occur|includ|us|in (?:there|it|your)|mention|present|found|featured|part of|absent|avoided|excluded|omitted|"
     r"forbidden|banned|prohibited|off[- ]limits|off the table|allowed|permitted|left out|disallowed|not allowed|not permitted)\w*)",
     re.IGNORECASE,
 )
@@ -46,56 +52,28 @@ _THERE = re.compile(
     rf"\b(?:following|these) (?P<name>{_NAMES}) (?:should|must|have to|need to|are to) (?:all )?(?:be (?:present|included|used|mentioned|found)|appear)[^.\n:]{{0,30}}:\s{{0,2}}{_LIST}",
     re.IGNORECASE,
 )
+_LABEL = re.compile(
+    rf"(?:^|[.!?\n(] ?)(?P<bad>(?:forbidden|banned|prohibited|taboo|disallowed) )?(?:required |mandatory |must-have |necessary |important )?(?P<name>key ?words?|words?|terms?)"
+    rf"(?P<to> to (?:avoid|exclude|omit|include|use|mention|incorporate|be avoided|be included))?:\s{{0,2}}{_LIST}",
+    re.IGNORECASE,
+)
 _NOT_WORDS = frozenset(
     "in that which of to for from you with is as at on and or the a an your it below above only must should related provided "
     "given into such have has are no not per each count limit counts processor document file doc long length maximum minimum "
     "limits games game search searches art choice order i we they this these those when where if so but by about who what how "
     "correctly incorrectly more less than like up do does can starting beginning ending using used need needed based then "
-    "before after other else another following maximum problem problems poem story essay between within spoken per".split()
+    "appear appears appearing occur occurs show shows used be will would are before after other else another following maximum problem problems between within spoken per".split()
 )
 """What follows "word" in prose where no word is named."""
-_TIMES = re.compile(
-    rf"(?:(?:{AMOUNT}[ -](?:separate |different |distinct )?(?P<times>times?|occurrences?|instances?|mentions?|appearances?|uses)\b{LATE})"
-    r"|(?P<never>(?:doesn['’]t|does not|not|never|should not|must not)(?: [a-z]+){0,2} at all))",
-    re.IGNORECASE,
-)
-_ONCE = re.compile(
-    r"\b(?:(?P<before>at (?:the )?(?:very )?(?:least|most)|(?:no|not) (?:more|less|fewer) than|more than|less than|fewer than|"
-    r"exactly|only|just|a minimum of|a maximum of|up to) )?(?P<n>once|twice|thrice)\b(?: (?P<after>or (?:more|less|fewer)|only|at (?:the )?(?:least|most)))?",
-    re.IGNORECASE,
-)
-_COUNTED = re.compile(
-    rf"(?:\b(?:key ?-?word|word|term|phrase|name)s?(?: |: ?|(?=[\"'“‘`]))(?P<word>{QUOTED}|{WORD})|(?P<quoted>{QUOTED})|\bletters? (?:of )?(?P<letter>{QUOTED}|[a-z#!?]\b))"
-    r"(?P<gap>(?:(?!\b(?:the|a) (?:letter|word|keyword)\b| and (?:the|include|contain|use|make|have|add|mention|do)\b|\bhighlight|\bparagraph|\bsection|\bsentences?\b)[^.\n\"“”]){0,70}?)"
-    rf"\b(?P<amount>(?=[a-z\d])(?:{_TIMES.pattern}|{_ONCE.pattern}))",
-    re.IGNORECASE,
-)
-_COUNTED_AFTER = re.compile(
-    rf"{AMOUNT} (?:separate |different )?(?P<times>times?|occurrences?|instances?|mentions?|appearances?|uses|copies)[,:]?(?: of| the| include| use| mention| say| write){{0,3}}"
-    rf" (?:(?:key ?-?word|word|term|phrase|name) (?P<word>{QUOTED}|{WORD})|(?P<quoted>{QUOTED})|letter (?P<letter>{QUOTED}|[a-z]\b))",
-    re.IGNORECASE,
-)
-_LETTER_BARE = re.compile(
-    rf"\bletter (?P<letter>{QUOTED}|[a-z]\b)", re.IGNORECASE
-)
-_NO_LETTER = re.compile(
-    rf"{NO}(?:\W+(?:us\w*|includ\w*|contain\w*|hav\w*|writ\w*|any|the|words?|with|that|a|single|to|employ\w*|appear\w*|feature|be)){{0,6}} letters? (?P<letter>{QUOTED}|[a-z]\b)",
-    re.IGNORECASE,
-)
-_SYMBOLS = {
-    "exclamation mark": "!", "exclamation point": "!", "question mark": "?", "hashtag": "#", "hash sign": "#", "semicolon": ";",
-    "ampersand": "&", "asterisk": "",
-}  # fmt: skip
-_SYMBOL = re.compile(rf"{AMOUNT} {grammar.ADJECTIVES}(?P<symbol>{'|'.join(_SYMBOLS)})s?\b{LATE}", re.IGNORECASE)
-_EXAMPLE = re.compile(r"(?:\bsuch as|\blike|e\.g\.,?|i\.e\.,?|for example,?)[ (]$", re.IGNORECASE)
+_SURE = re.compile(r"\b(?:sure|ensur\w+|see to it|check|certain)(?: that)? ?$", re.IGNORECASE)
 
 
 def keywords(prompt: Prompt) -> Iterator[Instruction]:
     """`include the keywords "a" and "b"`, `do not use the word c`, `mention the word d at least twice`."""
-    counted = [*_counts(prompt)]
+    counted = list(counts(prompt))
     yield from counted
     taken = [(one.start, one.end) for one in counted]
-    for pattern in (_HELD, _BANNED, _DIRECT, _PASSIVE, _THERE):
+    for pattern in (_HELD, _BANNED, _DIRECT, _PASSIVE, _THERE, _LABEL):
         for found in pattern.finditer(prompt.text):
             listed, at = _listed(found)
             if not listed or any(start < found.end(at) and found.start(at) < end for start, end in taken):
@@ -136,19 +114,50 @@ def _listed(found: re.Match[str]) -> tuple[tuple[str, ...], str]:
 
 def _stance(text: str, found: re.Match[str], pattern: re.Pattern[str]) -> Kind | None:
     """Whether words are asked for or forbidden; None when neither."""
+    if pattern is _LABEL:
+        if found["bad"] or re.search("avoid|exclud|omit", found["to"] or ""):
+            return Kind.FORBIDDEN
+        return (
+            Kind.EXISTENCE
+            if found["to"] or re.match(r"\W*(?:required|mandatory|must|necessary)", found.group(), re.I)
+            else None
+        )
     if pattern is _THERE:
         return Kind.EXISTENCE
     if pattern is _BANNED:
         return None if denied(text, found.start()) else Kind.FORBIDDEN
     if pattern is _PASSIVE:
         modal, verb = found["modal"].lower(), found["verb"].lower()
-        bad = re.search(r"absent|avoid|exclud|omit|forbid|bann|prohib|off|left|disallow|not ", verb) is not None
-        no = "n't" in modal or "n’t" in modal or "not" in modal or "not" in found["not"].lower() or "never" in found["not"].lower()
+        bad = (
+            re.search(r"absent|avoid|exclud|omit|forbid|bann|prohib|off|left|disallow|not ", verb) is not None
+        )
+        no = (
+            "n't" in modal
+            or "n’t" in modal
+            or "not" in modal
+            or "not" in found["not"].lower()
+            or "never" in found["not"].lower()
+        )
         if bad:
             return None if no else Kind.FORBIDDEN
         if no:
             return Kind.FORBIDDEN
-        if modal in ("should", "must", "has to", "have to", "need to", "needs to", "ought to", "shall") and not re.search("allow|permit", verb):
+        if modal in (
+            "should",
+            "must",
+            "has to",
+            "have to",
+            "need to",
+            "needs to",
+            "ought to",
+            "shall",
+        ) and not re.search("allow|permit", verb):
+            return Kind.EXISTENCE
+        if (
+            modal in ("is", "are")
+            and re.search("includ|us|mention|present", verb)
+            and _SURE.search(text[max(0, found.start() - 40) : found.start()])
+        ):
             return Kind.EXISTENCE
         return None
     no = denied(text, found.start())
@@ -158,7 +167,11 @@ def _stance(text: str, found: re.Match[str], pattern: re.Pattern[str]) -> Kind |
             return None if no else Kind.FORBIDDEN
         if no:
             return Kind.FORBIDDEN
-        return Kind.EXISTENCE if verb.startswith(("mention", "includ", "contain")) and _commanded(text, found.start()) else None
+        return (
+            Kind.EXISTENCE
+            if verb.startswith(("mention", "includ", "contain")) and _commanded(text, found.start())
+            else None
+        )
     if no:
         return Kind.FORBIDDEN
     if verb.startswith(("say", "writ", "repeat", "ha")) and not _commanded(text, found.start()):
@@ -169,81 +182,12 @@ def _stance(text: str, found: re.Match[str], pattern: re.Pattern[str]) -> Kind |
 def _commanded(text: str, at: int) -> bool:
     """Whether a verb is an order: at the head of a clause, or what the reply must or should do."""
     before = re.split(r"[.!?\n]", text[max(0, at - 60) : at])[-1]
-    return not before.strip() or re.search(
-        r"(?:\b(?:and|also|please|to|must|should|that|it|which|sure|then|but|you|shall|ought|poem|story|essay|letter|response|answer|reply|text)|[,:;)])\s*$",
-        before,
-        re.IGNORECASE,
-    ) is not None
-
-
-def _counts(prompt: Prompt) -> Iterator[Instruction]:
-    """Words and letters with how many times."""
-    text = prompt.text
-    for found in _COUNTED.finditer(text):
-        token, kind = _token(found)
-        if token is None or _EXAMPLE.search(text[max(0, found.start() - 12) : found.start()]):
-            continue
-        lead = text[max(0, found.start() - 40) : found.start()]
-        if found["never"] or re.search(r"\bnot\b[^.]{0,20}\bat all$", found.group(), re.IGNORECASE):
-            said = [(Relation.LESS, 1)]
-        elif found["n"]:
-            said = _once(found, denied(text, found.start()))
-        else:
-            said = relations(found)
-            if denied(lead, len(lead)) and found["more"]:
-                said = [(Relation.LESS, grammar.value(found["low"]) + 1)]
-        for relation, number in said:
-            yield Instruction(kind, (token,), relation, number, None, *found.span())
-    for found in _COUNTED_AFTER.finditer(text):
-        token, kind = _token(found)
-        if token is not None:
-            for relation, number in relations(found):
-                yield Instruction(kind, (token,), relation, number, None, *found.span())
-
-
-def _token(found: re.Match[str]) -> tuple[str | None, Kind]:
-    """The word or letter counted, and which of both it is."""
-    if found["letter"]:
-        letter = grammar.unquote(found["letter"]).lower()
-        return (letter if len(letter) == 1 else None), Kind.LETTERS
-    word = grammar.unquote(found["word"] or found["quoted"])
-    if found["word"] and word.lower() in _NOT_WORDS and not re.match(QUOTED, found["word"]):
-        return None, Kind.FREQUENCY
-    if len(word) == 1 and not word.isalnum():
-        return word, Kind.LETTERS
-    return (word if re.search(r"\w", word) and len(word.split()) <= 4 else None), Kind.FREQUENCY
-
-
-def _once(found: re.Match[str], no: bool) -> list[tuple[Relation, int]]:
-    number = grammar.value(found["n"])
-    said = f"{found['before'] or ''} {found['after'] or ''}".lower()
-    if no and "more than" in said:
-        return [(Relation.LESS, number + 1)]
-    if re.search(r"at the least|at least|minimum|or more|(?:no|not) (?:less|fewer)|very least", said):
-        return [(Relation.LEAST, number)]
-    if re.search(r"most|maximum|up to|or (?:less|fewer)|(?:no|not) more", said):
-        return [(Relation.LESS, number + 1)]
-    if "more than" in said:
-        return [(Relation.LEAST, number + 1)]
-    if "than" in said:
-        return [(Relation.LESS, number)]
-    if re.search("exactly|only|just", said):
-        return [(Relation.EXACT, number)]
-    return []
-
-
-def letters(prompt: Prompt) -> Iterator[Instruction]:
-    """`without the letter e`, `six exclamation marks or more`; letters with times are among the keywords."""
-    for found in _NO_LETTER.finditer(prompt.text):
-        letter = grammar.unquote(found["letter"]).lower()
-        follows = prompt.text[found.end() : found.end() + 50]
-        if len(letter) == 1 and not re.match(r"[^.\n]{0,30}\b(?:times?|once|twice)\b", follows):
-            yield Instruction(Kind.LETTERS, (letter,), Relation.LESS, 1, None, *found.span())
-
-
-def symbols(prompt: Prompt) -> Iterator[Instruction]:
-    """`at least 4 hashtags`."""
-    for found in _SYMBOL.finditer(prompt.plain):
-        if symbol := _SYMBOLS[found["symbol"].lower()]:
-            for relation, number in relations(found):
-                yield Instruction(Kind.LETTERS, (symbol,), relation, number, None, *found.span())
+    return (
+        not before.strip()
+        or re.search(
+            r"(?:\b(?:and|also|please|to|must|should|that|it|which|sure|then|but|you|shall|ought|poem|story|essay|letter|response|answer|reply|text)|[,:;)])\s*$",
+            before,
+            re.IGNORECASE,
+        )
+        is not None
+    )

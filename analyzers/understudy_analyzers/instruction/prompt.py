@@ -3,10 +3,11 @@
 import re
 from dataclasses import dataclass
 
-READ = 4_000
+READ = 3_000
 """Characters read from each end of a prompt: instructions stand at its start or its end."""
 LONG = 40
 """Characters from which a quotation is matter to work on, in which nothing is asked of the reply."""
+_STOP = re.compile(r"[.!?](?=[\s\"”')]|$)|\n")
 _QUOTATION = re.compile(r'"[^"\n]{0,3000}"|“[^”\n]{0,3000}”|```[^`]{0,4000}```')
 
 
@@ -29,8 +30,8 @@ class Prompt:
 
     def sentence(self, start: int, end: int) -> str:
         """The sentence around characters [start, end), at most 200 to each side."""
-        before = re.split(r"[.!?\n](?=\s|$)", self.plain[max(0, start - 200) : start])[-1]
-        after = re.split(r"[.!?\n](?=\s|$)", self.plain[end : end + 200], maxsplit=1)[0]
+        before = _STOP.split(self.plain[max(0, start - 200) : start])[-1]
+        after = _STOP.split(self.plain[end : end + 200], maxsplit=1)[0]
         return before + self.plain[start:end] + after
 
 

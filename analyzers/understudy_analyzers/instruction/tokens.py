@@ -13,6 +13,8 @@ _AFTER = frozenset("?!)\";}]*:@'({[")
 """What may touch a stop and still leave it one. Curly quotes and commas are not among them."""
 _CLOSING = re.compile(r"[\"')\]}]{1,20}$")
 _OPENING = "\"'`([{*_#-:;&@"
+LONGEST = 40
+"""Characters of the longest number that ends a sentence no more than a word does."""
 _NUMBER = re.compile(r"-?[\d.,]*\d[\d.,:/-]*")
 _ABBREVIATIONS = frozenset(
     "mr mrs ms dr prof sr jr st mt ft vs etc inc ltd co corp gen col sgt capt lt gov sen rep rev hon jan feb aug "
@@ -21,7 +23,7 @@ _ABBREVIATIONS = frozenset(
 _STARTERS = frozenset(
     "the a an this that these those it he she they we you i his her its their our my your there here in on at by for "
     "from with as if when while where what who how why which and but or so then to of after before since because "
-    "although however also not no yes let all some many most each every one is are was were do does did can will".split()
+    "although however also not no yes all some many most each every one is are was were do does did can will".split()
 )
 """Words that begin a sentence when they are capitalised: otherwise they are written small."""
 
@@ -40,8 +42,11 @@ def sentences(text: str) -> int:
     count, chunks = 0, [found.group() for found in _CHUNK.finditer(text)]
     for at, chunk in enumerate(chunks):
         following = chunks[at + 1] if at + 1 < len(chunks) else ""
-        if (end := _stop(chunk, bool(following))) is not None and _breaks(chunk[: end + 1], chunk[end + 1 :] or following):
-            rest = chunk[end + 1 :]
+        end = _stop(chunk, bool(following))
+        if end is None:
+            continue
+        rest = chunk[end + 1 :]
+        if _breaks(chunk[: end + 1], rest or following):
             # Closing quotes and brackets belong to the sentence before; anything else begins the next.
             count += bool(following) or bool(_CLOSING.sub("", rest))
     return count + bool(chunks)
@@ -66,7 +71,7 @@ def _breaks(before: str, after: str) -> bool:
     if before.endswith(".."):
         return _starts(next_word)
     small = next_word[:1].islower() and next_word == after
-    if _NUMBER.fullmatch(word):
+    if len(word) <= LONGEST and _NUMBER.fullmatch(word):
         return not small
     if word.rpartition("-")[2] in _ABBREVIATIONS:
         return _starts(next_word)

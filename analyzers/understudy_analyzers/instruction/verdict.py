@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
+from understudy_analyzers import judge
 from understudy_analyzers.instruction import layout, tokens
 from understudy_analyzers.instruction.kind import Kind, Relation
 from understudy_analyzers.instruction.layout import DIVIDER
@@ -41,10 +42,10 @@ class Instruction:
 
 
 def verify(instruction: Instruction, text: str) -> str | None:
-    """Why a reply breaks an instruction; None when it keeps it."""
+    """Why a reply breaks an instruction; None when it keeps it. Of a very long one, head and tail are read."""
     if not text.strip():
         return "nothing was said"
-    one = instruction
+    one, whole, text = instruction, text, judge.view(text).text
     word = one.words[0] if one.words else ""
     match one.kind:
         case Kind.EXISTENCE:
@@ -79,7 +80,7 @@ def verify(instruction: Instruction, text: str) -> str | None:
         case Kind.SECTIONS:
             return _counted(one, layout.sections(text, word), f"sections marked {word}")
         case Kind.JSON:
-            return None if layout.is_json(text) else "not JSON"
+            return None if layout.is_json(whole) else "not JSON"
         case Kind.TITLE:
             return None if layout.titled(text) else "no title in double angular brackets"
         case Kind.TWO:
@@ -91,8 +92,12 @@ def verify(instruction: Instruction, text: str) -> str | None:
             ended = text.strip().strip('"').lower().endswith(word.strip().lower())
             return None if ended else f"does not end with {word!r}"
         case Kind.QUOTATION:
-            whole = text.strip()
-            return None if len(whole) > 1 and whole[0] == whole[-1] == '"' else "not wrapped in double quotation marks"
+            inner = text.strip()
+            return (
+                None
+                if len(inner) > 1 and inner[0] == inner[-1] == '"'
+                else "not wrapped in double quotation marks"
+            )
         case Kind.CAPITALS:
             return _counted(one, tokens.capitals(text), "words in capitals")
         case Kind.UPPER:
@@ -117,7 +122,11 @@ def _alone(word: str, text: str) -> bool:
 def _paragraphs(one: Instruction, text: str) -> str | None:
     if DIVIDER in one.words:
         parts = layout.divided(text)
-        return "an empty paragraph between dividers" if parts is None else _counted(one, len(parts), "paragraphs")
+        return (
+            "an empty paragraph between dividers"
+            if parts is None
+            else _counted(one, len(parts), "paragraphs")
+        )
     # Where blank lines part them, whether a heading or a greeting counts is nobody's rule: either count will do.
     if _counted(one, len(layout.blocks(text)), "") is None:
         return None
