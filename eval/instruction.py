@@ -30,7 +30,12 @@ Unit = tuple[Kind, tuple[str, ...], Relation | None, int | None, int | None]
 """An instruction in the one form that all that say the same have."""
 Case = tuple[str, float, float]
 
-RIGHT = frozenset[tuple[str, str]]()
+RIGHT = frozenset(
+    (
+        ("7db2432637", "length_constraints:number_words"),
+        ("9d9a7d4208", "language:response_language"),
+    )
+)
 """(first 10 digits of the prompt's sha256, kind): found in prompts of alpaca_eval, and truly asked for there."""
 
 _COUNTED = (Kind.FREQUENCY, Kind.LETTERS, Kind.WORDS, Kind.SENTENCES, Kind.CAPITALS)
@@ -112,6 +117,8 @@ def plain(data: Path) -> Iterator[tuple[str, str]]:
         yield "alpaca_eval", row["instruction"]
     for row in rows(data / "refusal" / "xstest_v2_completions_gpt4.csv"):
         yield "XSTest", row["prompt"]
+    for row in rows(data / "refusal" / "refusal_direction" / "gemma-2b-it_harmless_baseline.json.gz"):
+        yield "refusal_direction", row["prompt"]
     for row in rows(data / "numeric" / "test.jsonl.gz"):
         yield "GSM8K", row["question"]
 

@@ -5,7 +5,7 @@ Each is (prompt, instructions); an instruction is its kind's name and its argume
 after them, and no rule was changed for it.
 """
 
-# ruff: noqa: D103, E501, RUF001 - each is its kind's name; a prompt reads better unbroken, curly quotes and all
+# ruff: noqa: D103, E501 - each is its kind's name; a prompt reads better unbroken, curly quotes and all
 
 from collections.abc import Sequence
 

@@ -38,7 +38,7 @@ _ONCE = re.compile(
     re.IGNORECASE,
 )
 _COUNTED = re.compile(
-    rf"(?:\b(?:key ?-?word|word|term|phrase|name)s?(?: |: ?|(?=[\"'“‘`]))(?P<word>{QUOTED}|{WORD})|(?P<quoted>{QUOTED})|\bletters? (?:of )?(?P<letter>{QUOTED}|[a-z#!?]\b))"
+    rf"(?:(?<![-\d])\b(?:key ?-?word|word|term|phrase|name)s?(?: |: ?|(?=[\"'“‘`]))(?P<word>{QUOTED}|{WORD})|(?P<quoted>{QUOTED})|\bletters? (?:of )?(?P<letter>{QUOTED}|[a-z#!?]\b))"
     r"(?P<gap>(?:(?!\b(?:the|a) (?:letter|word|keyword)\b| and (?:the|include|contain|use|make|have|add|mention|do)\b|\bhighlight|\bparagraph|\bsection|\bsentences?\b)[^.\n\"“”]){0,70}?)"
     rf"\b(?P<amount>(?=[a-z\d])(?:{_TIMES.pattern}|{_ONCE.pattern}))",
     re.IGNORECASE,
@@ -98,6 +98,8 @@ def _token(found: re.Match[str]) -> tuple[str | None, Kind]:
         letter = grammar.unquote(found["letter"]).lower()
         return (letter if len(letter) == 1 else None), Kind.LETTERS
     word = grammar.unquote(found["word"] or found["quoted"])
+    if re.search(r"[=(){}<>\\]", word):
+        return None, Kind.FREQUENCY
     if found["word"] and word.lower() in _NOT_WORDS and not re.match(QUOTED, found["word"]):
         return None, Kind.FREQUENCY
     if len(word) == 1 and not word.isalnum():

@@ -22,6 +22,7 @@ _EXACTLY = re.compile(
     r"\bfirst\b|\bnot say (?:any|anything)|\bunchanged\b|\bvery beginning\b",
     re.IGNORECASE,
 )
+_CHANGED = re.compile(r"\bbut (?:change|replace|swap|with|in)\b|\bexcept\b", re.IGNORECASE)
 _BELOW = re.compile(r"\b(?:below|following|comes next|that follows)\b", re.IGNORECASE)
 _HERE = re.compile(r"\brepeat[^\n\"“]{0,30}[\"“](?P<said>[^\"”\n]{15,600})[\"”]", re.IGNORECASE)
 
@@ -34,7 +35,7 @@ def repeat(prompt: Prompt) -> Iterator[Instruction]:
         near = text[max(0, found.start() - 100) : found.end() + 200]
         if not _EXACTLY.search(near) or re.match(rf"[^.]{{0,40}}{NO}[^.]{{0,10}}repeat", line, re.IGNORECASE):
             continue
-        if denied(text, found.start(), 20):
+        if _CHANGED.search(text[found.end() : found.end() + 60]) or denied(text, found.start(), 20):
             continue
         if (here := _HERE.match(text[found.start() : found.start() + 700])) is not None:
             wanted: str | None = here["said"]

@@ -38,6 +38,15 @@ _ONLY = tuple(
         rf"\bno other languages? (?:except|but|than) {_TONGUE}",
     )
 )
+_SAYING = re.compile(
+    r"\b(?:answer|respon|repl|writ|output|us(?:e|ing)|sp[eo]|explain|describ|tell|give|translat|make|creat|rewrit|compos|"
+    r"draft|summar|explain|your|please|greet|list|provide|language)",
+    re.IGNORECASE,
+)
+_PIECE = re.compile(
+    r"\b(?:words?|sentences?|lines?|paragraphs?|parts?|half|sections?|title|stanzas?|verses?|bits?) (?:of|in) (?:the )?$",
+    re.IGNORECASE,
+)
 _NO_OTHER = re.compile(r"\bno other languages?\b", re.IGNORECASE)
 _NAMED = re.compile(rf"\b(?:in|to|into|using|use|only) (?:only )?(?:the )?{_TONGUE}", re.IGNORECASE)
 _COMMA = re.compile(
@@ -58,7 +67,7 @@ _WRAP = re.compile(
 )
 _ALL = re.compile(
     r"\b(?:entire|whole|complete|full|all of|everything|your (?:response|answer|reply|output)|the (?:response|answer|reply|output|poem|email|letter|story)|"
-    r"(?:response|answer|reply|output|it) (?:[a-z]+ ){0,4}(?:wrapped|enclosed|surrounded|put|placed|in)|wrap(?:ped)? (?:it|your|the)|start and end|begin and end)\b",
+    r"(?:response|answer|reply|output) (?:[a-z]+ ){0,4}(?:wrapped|enclosed|surrounded|put|placed|in)|wrap(?:ped)? (?:your|the)|start and end|begin and end)\b",
     re.IGNORECASE,
 )
 _PASSIVELY = re.compile(
@@ -72,7 +81,7 @@ _QUOTING = re.compile(
 )
 _CLOSE = r"(?:finish|end|conclud\w*|clos\w*|wrap up|sign off|terminat\w*|cap off|round off|stop)"
 _END = re.compile(
-    rf"\b(?:{_CLOSE}(?:s|es|ing|ed)?)\b(?P<gap>(?:(?!\b(?:start|begin|post-?script|title|each|every)\w*)[^.\n\"“”]){{0,80}}?)\b(?:with|by saying|by writing|by stating|by asking|on|in|using)\b"
+    rf"\b(?:{_CLOSE}(?P<third>s|es)?(?:ing)?)\b(?! up| result)(?P<gap>(?:(?!\b(?:start|begin|post-?script|title|each|every)\w*)[^.\n\"“”]){{0,80}}?)\b(?:with|by saying|by writing|by stating|by asking|on|in|using)\b"
     rf"(?P<noun>(?:(?!\b(?:start|begin|post-?script|without|no)\w*)[^.\n\"“”:]){{0,70}}?)(?P<colon>:?)\s{{0,3}}(?P<quoted>{QUOTED})",
     re.IGNORECASE,
 )
@@ -97,6 +106,12 @@ _SUBJECT = re.compile(
     re.IGNORECASE,
 )
 
+_WHAT_ENDS = re.compile(
+    r"\b(?:that|which|it|response|answer|reply|poem|story|letter|email|essay|song|article|post|limerick|text|output|rant|rap|blog|"
+    r"speech|message|note|finally|always)\W*$",
+    re.IGNORECASE,
+)
+
 
 def commas(prompt: Prompt) -> Iterator[Instruction]:
     """`do not use any commas`."""
@@ -116,6 +131,10 @@ def language(prompt: Prompt) -> Iterator[Instruction]:
                 prompt.plain[found.end("tongue") : found.end("tongue") + 14].strip(),
                 re.I,
             ):
+                continue
+            if _PIECE.search(prompt.plain[max(0, found.start() - 30) : found.start()]):
+                continue
+            if not _SAYING.search(prompt.sentence(*found.span())):
                 continue
             yield Instruction(
                 Kind.LANGUAGE, (LANGUAGES[found["tongue"].lower()],), start=found.start(), end=found.end()
@@ -155,6 +174,8 @@ def ending(prompt: Prompt) -> Iterator[Instruction]:
         if not _SUBJECT.search(text[max(0, found.start() - 30) : found.start()]) or denied(
             text, found.start()
         ):
+            continue
+        if found["third"] and not _WHAT_ENDS.search(text[max(0, found.start() - 30) : found.start()]):
             continue
         phrase = grammar.unquote(found["quoted"])
         if (one := _phrase(phrase)) is not None:

@@ -174,6 +174,10 @@ def _stance(text: str, found: re.Match[str], pattern: re.Pattern[str]) -> Kind |
         )
     if no:
         return Kind.FORBIDDEN
+    if verb.startswith("ha") and found["name"].lower().startswith("name"):
+        return None
+    if verb == "with" and "word" not in found["name"].lower():
+        return None
     if verb.startswith(("say", "writ", "repeat", "ha")) and not _commanded(text, found.start()):
         return None
     return Kind.EXISTENCE

@@ -31,7 +31,7 @@ _OTHERS = re.compile(
 """What follows words or sentences that are not the length of the reply."""
 _PART = re.compile(
     r"\b(?:each|every|per|paragraphs? (?:of|with|has|have|having|containing)|lines? of|sentences? (?:of|with)|titles? of|"
-    r"list|name|give me|find|highlight|capitali[sz]e|bold|italici[sz]e|underline|suggest|learn|password\b[^.]{0,30})"
+    r"(?:\d{1,3}|two|three|four|five|six|ten) (?:[a-z]+ ){0,2}[a-z]{3,}s(?: of| with| in| each)?|list|name|give me|find|highlight|capitali[sz]e|bold|italici[sz]e|underline|suggest|learn|password\b[^.]{0,30})"
     r"(?: [a-z]+){0,3} ?$",
     re.IGNORECASE,
 )
@@ -46,7 +46,13 @@ _HALF = re.compile(
     re.IGNORECASE,
 )
 """The first half of `no fewer than 500 and no more than 700 words`."""
-_CASED = re.compile(r"caps|capital|upper", re.IGNORECASE)
+FEW = 12
+"""Words that are a name's rather than a reply's, where a name is spoken of."""
+_NAMING = re.compile(
+    r"\b(?:name|title|headline|subject|phrase|slogan|label|caption|tagline|heading|brand|nickname)s?\b[^.?!\n]{0,80}$",
+    re.IGNORECASE,
+)
+_CASED = re.compile(r"caps|capital|upper|unique|distinct|different|\bnew|\bmore words", re.IGNORECASE)
 _TOTAL = re.compile(
     rf"\bnumber of (?P<what>words|sentences)\b(?P<gap>[^.\n]{{0,50}}?)\b(?:be|is|of|exceed|reach|to|range)\b[^.\n]{{0,20}}?{AMOUNT}",
     re.IGNORECASE,
@@ -82,6 +88,8 @@ def _length(prompt: Prompt, kind: Kind, pattern: re.Pattern[str]) -> Iterator[In
         ).lower() in ("only", "just"):
             continue
         for relation, number in relations(found):
+            if kind is Kind.WORDS and number <= FEW and _NAMING.search(before):
+                continue
             yield Instruction(kind, (), relation, number, None, *found.span())
             if relation is Relation.LESS and (half := _HALF.search(before[-50:])) is not None:
                 least = grammar.value(half["n"]) + bool(half["more"])
