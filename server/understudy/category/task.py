@@ -1,7 +1,7 @@
 """The type of task, by rules over both ends of the prompt.
 
-Rules are tried in order and the first that speaks decides. A prompt that nothing speaks for is a question when it asks
-and chat when not.
+Rules are tried in order and the first that speaks decides. A prompt that nothing speaks for is a question when it asks,
+or a sum when it gives amounts too, and chat when not.
 
 Most prompts hold the stems of one rule or of none, and to look for them takes a fraction of the time that all the rules
 do.
@@ -10,14 +10,20 @@ do.
 import re
 from typing import Final
 
-from understudy.category.rules import ASKS, RULES, WIDE
+from understudy.category.rules import AMOUNTS, ASKS, GREETS, MARK, RULES, WIDE
 from understudy.pair import Category, Request
 
 HEAD, TAIL = 700, 300
 """Characters read from each end: instructions stand at the start or the end."""
 
+DENSE: Final = 300
+"""Characters read from the start, and half as many from the end, of other scripts: fewer letters say as much."""
+
 STEM: Final = 4
 """Letters of a word that stand for it, if it has so many."""
+
+ELSEWHERE: Final = "\u0370"
+"""From here on letters are no Latin ones."""
 
 _FIGURES: Final = frozenset({"0"})
 """Stands for whatever figures there are: arithmetic needs no word."""
@@ -59,8 +65,17 @@ class Task:
             for value, known, rule in RULES:
                 if not known.isdisjoint(stems) and rule.search(text):
                     return Category(value, "rule")
-        if not text.isascii():
+        if not text.isascii() and max(text) >= ELSEWHERE:
+            if len(text) > DENSE + DENSE // 2:
+                text = text[:DENSE] + "\n" + text[-DENSE // 2 :]
             for value, rule in WIDE:
                 if rule.search(text):
                     return Category(value, "rule")
-        return Category("question" if ASKS.search(text) else "chat", "rule")
+        return Category(_otherwise(text), "rule")
+
+
+def _otherwise(text: str) -> str:
+    """What a prompt is that no rule speaks for: a sum when it asks and gives two amounts, a question when it asks."""
+    if not ASKS.search(text) or GREETS.search(text):
+        return "chat"
+    return "math" if MARK.search(text) and len(AMOUNTS.findall(text)) > 1 else "question"
