@@ -35,7 +35,9 @@ def repeat(prompt: Prompt) -> Iterator[Instruction]:
         near = text[max(0, found.start() - 100) : found.end() + 200]
         if not _EXACTLY.search(near) or re.match(rf"[^.]{{0,40}}{NO}[^.]{{0,10}}repeat", line, re.IGNORECASE):
             continue
-        if _CHANGED.search(text[found.end() : found.end() + 60]) or denied(text, found.start(), 20):
+        if _CHANGED.search(text[found.end() : found.end() + 60]):
+            return
+        if denied(text, found.start(), 20):
             continue
         if (here := _HERE.match(text[found.start() : found.start() + 700])) is not None:
             wanted: str | None = here["said"]

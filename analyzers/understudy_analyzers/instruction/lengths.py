@@ -52,7 +52,7 @@ _NAMING = re.compile(
     r"\b(?:name|title|headline|subject|phrase|slogan|label|caption|tagline|heading|brand|nickname)s?\b[^.?!\n]{0,80}$",
     re.IGNORECASE,
 )
-_CASED = re.compile(r"caps|capital|upper|unique|distinct|different|\bnew|\bmore words", re.IGNORECASE)
+_CASED = re.compile(r"caps|capital|upper|unique|distinct|different|\bnew|(?<!or )more words", re.IGNORECASE)
 _TOTAL = re.compile(
     rf"\bnumber of (?P<what>words|sentences)\b(?P<gap>[^.\n]{{0,50}}?)\b(?:be|is|of|exceed|reach|to|range)\b[^.\n]{{0,20}}?{AMOUNT}",
     re.IGNORECASE,
