@@ -108,7 +108,6 @@ _TABLE = re.compile(
     r"в виде таблиц|表格形式|以表格|用表格|表形式|表で|표로|표 형식",
     re.IGNORECASE,
 )
-_MARKDOWN = re.compile(r"\bmarkdown\b", re.IGNORECASE)
 _NUMBERED = re.compile(
     r"\bnumbered (?:list|steps)\b|\blista numerada\b|\bliste numérotée\b|\bnummerierte liste\b|\b(?:lista numerata|elenco numerato)\b|"
     r"нумерованн\w{1,4} спис|编号列表|編號列表|番号付き|번호 매기기",
@@ -205,25 +204,41 @@ def _expect(text: str) -> Expectation:
 _DOCUMENTS = (Structure.JSON, Structure.XML, Structure.HTML, Structure.CSV, Structure.YAML)
 
 
+_RULES: tuple[tuple[Structure, re.Pattern[str], tuple[str, ...]], ...] = (
+    (Structure.CSV, _CSV, ("csv", "comma")),
+    (Structure.XML, _XML, ("xml",)),
+    (Structure.HTML, _HTML, ("html",)),
+    (Structure.YAML, _YAML, ("yaml",)),
+    (Structure.TABLE, _TABLE, ("tab", "таблиц", "表", "표")),
+    (
+        Structure.NUMBERED,
+        _NUMBERED,
+        ("number", "numer", "numér", "nummer", "нумер", "编号", "編號", "番号", "번호"),
+    ),
+    (
+        Structure.BULLETS,
+        _BULLETS,
+        ("bullet", "viñet", "puce", "aufz", "punt", "маркир", "项目", "箇条", "글머리"),
+    ),
+    (Structure.HEADINGS, _HEADINGS, ("head",)),
+)
+"""Structure, what asks for it, and the words without one of which that is not looked for."""
+
+
 def _structure(text: str) -> tuple[Structure | None, str]:
     """The structure asked for and the language of code."""
-    if _asked(_JSON, text) and not _NOT_JSON.search(text):
+    lowered = text.lower()
+    if "json" in lowered and _asked(_JSON, text) and not _NOT_JSON.search(text):
         return Structure.JSON, ""
     code = _CODE.search(text)
     if code and (named := _PROGRAMMING.search(text)):
         return Structure.CODE, named.group(1).lower()
-    rules = [
-        (_CSV, Structure.CSV),
-        (_TABLE, Structure.TABLE),
-        (_NUMBERED, Structure.NUMBERED),
-        (_BULLETS, Structure.BULLETS),
-        (_HEADINGS, Structure.HEADINGS),
-    ]
-    if not _PROGRAM.search(text):
-        rules[1:1] = [(_XML, Structure.XML), (_HTML, Structure.HTML), (_YAML, Structure.YAML)]
-    for pattern, structure in rules:
-        if _asked(pattern, text):
-            return structure, "markdown" if structure is Structure.TABLE and _MARKDOWN.search(text) else ""
+    for structure, pattern, needles in _RULES:
+        if not any(needle in lowered for needle in needles) or not _asked(pattern, text):
+            continue
+        if structure in (Structure.XML, Structure.HTML, Structure.YAML) and _PROGRAM.search(text):
+            continue
+        return structure, "markdown" if structure is Structure.TABLE and "markdown" in lowered else ""
     if code:
         # A class or a program may be one of people: code is the last of what "write a program as a table" asks for.
         return Structure.CODE, ""
@@ -245,7 +260,7 @@ def _asked(pattern: re.Pattern[str], text: str) -> bool:
 
 def _items(text: str) -> int | None:
     """How many items were asked for, where the prompt says exactly how many."""
-    found = _ITEMS.search(text)
+    found = _ITEMS.search(text) if _EXACT.search(text) else None
     if found is None or "at least" in found.group().lower():
         return None
     if not _EXACT.search(text, max(0, found.start() - 24), found.end()):

@@ -44,6 +44,12 @@ def value(prompt: str, text: str, **fields: Any) -> float | None:
         ("", "So:\n\n" + TABLE, "So:\n\n" + TABLE.replace("| 3 | 4 |", "| 3 |")),
         ("", "So:\n\n" + TABLE, "So:\n\n" + TABLE.replace("| --- | --- |\n", "")),
         ("", LIST, LIST.replace("4.", "7.")),
+        ("", LIST, LIST.replace("2.", "9.")),
+        ("", LIST, LIST.replace("1.", "6.")),
+        ("", LIST + "\n\n**So:** done.", LIST + "\n\n**So: done."),
+        ("", LIST + "\n\n## End", LIST + "\n\n##End"),
+        ("", "def f(x):\n    return x", "def f(x)\n    return x"),
+        ("", "a,b,c\n1,2,3\n4,5,6", "a,b,c\n1,2\n4,5,6"),
         ("", SHELF, SHELF.replace("</book>", "")),
         ("Answer in XML.", SHELF, SHELF.replace("&amp;", "&")),
         ("Write an HTML page.", "<p>a<br>b<ul><li>c</ul>", "<div><p>a<br>b<ul><li>c</ul>"),
@@ -81,6 +87,10 @@ def test_what_breaks_is_seen_on_either_leg(scored: Any, prompt: str, whole: str,
         "1. a\n   1. x\n   2. y\n2. b\n   1. z\n3. c",
         "| a \\| b | c |\n|---|---|\n| `x|y` | z |",
         "The set {x | x > 1} and |x| are sets.",
+        "| | 1 | -4 |\n| 4 | | 4 |\n\n|:G2 G2|c2 c2:|\n|:G2 G2|c2 c2:|",
+        "```python\n<http://example.com>\n```",
+        "```yaml\nExit, pursued by a bear.\nYou are as good as a flower.\n```",
+        LIST + "\n\nPass **kwargs on, or 2**3 and radius**.",
         YAML,
     ],
 )
@@ -148,6 +158,7 @@ def test_a_declared_schema_is_held_against_every_leg(metadata: dict[str, str]) -
         ({"format": "csv"}, "a,b\n1,2", "Here:\n```csv\na,b\n1,2\n```"),
         ({"format": "xml"}, SHELF, SHELF + "\nThat is all."),
         ({"format": "code", "language": "python"}, "x = 1", "x = = 1"),
+        ({"format": "yaml"}, YAML, YAML.replace("  - run: test", " - run: test")),
     ],
 )
 def test_a_contract_replaces_what_the_prompt_says(contract: dict[str, Any], whole: str, bad: str) -> None:
@@ -166,11 +177,22 @@ def test_a_contract_replaces_what_the_prompt_says(contract: dict[str, Any], whol
         ('{"schema": {"type": "nonsense"}}', "bad JSON Schema"),
         ('{"schema": {"$ref": "https://example.com/other.json"}}', "bad JSON Schema"),
         ('{"format": "csv", "keys": ["a"]}', "are of json"),
+        ('{"instructions": [{"name": "no:such"}]}', "instructions: "),
     ],
 )
 def test_a_contract_that_cannot_be_read_leaves_the_pair_unscored(contract: str, reason: str) -> None:
     (score,) = Format().score(a_pair("Go on.", "[1]", metadata={KEY: contract}))
     assert not score.values and reason in score.unscored[Leg.BASELINE]
+
+
+def test_an_instruction_that_is_not_kept_counts_half_and_a_broken_structure_whole(scored: Any) -> None:
+    metadata = {KEY: json.dumps({"format": "json", "instructions": [{"name": "punctuation:no_comma"}]})}
+    kept, lapse, broken = '{"a": 1}', '{"a": 1, "b": 2}', '{"a": 1, "b": 2'
+    assert scored(Format(), a_pair("Go on.", kept, lapse, metadata=metadata)).change("format") == 0.5
+    assert scored(Format(), a_pair("Go on.", lapse, broken, metadata=metadata)).change("format") == 0.5
+    assert scored(Format(), a_pair("Go on.", kept, broken, metadata=metadata)).change("format") == 1.0
+    ask = "Give me three tips. Do not use any commas in your response."
+    assert scored(Format(), a_pair(ask, "Rest and read", "Rest, and read")).change("format") == 0.5
 
 
 def test_a_reply_too_long_to_be_read_whole_is_unscored() -> None:

@@ -113,11 +113,13 @@ def common(wanted: Expectation, outputs: Mapping[Leg, str]) -> Expectation:
     texts = [text for text in dict.fromkeys(outputs.values()) if len(text) <= LONGEST]
     if any(_pure(text) for text in texts):
         return Expectation(Structure.JSON, alone=True, keys=wanted.keys)
-    if wanted.structure is None and len(texts) > 1:
+    if wanted.structure is None:
         if any(markup.whole(text) and markup.broken(text, fragment=False) is None for text in texts):
             return Expectation(Structure.XML)
         if any(map(shown.separated, texts)):
             return Expectation(Structure.CSV)
+        if any(map(shown.program, texts)):
+            return Expectation(Structure.CODE, language="python")
     return wanted
 
 

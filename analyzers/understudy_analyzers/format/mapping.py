@@ -49,7 +49,8 @@ def broken(body: str) -> Fault | None:
         item = bare == "-" or bare.startswith("- ")
         while bare.startswith("- "):
             # A key behind a dash stands where it stands: its siblings line up with it.
-            _settle(levels, indent)
+            if not _settle(levels, indent):
+                return Fault("YAML: indentation fits no level", at, at + len(line))
             rest = bare[2:].lstrip()
             indent += len(bare) - len(rest)
             bare = rest

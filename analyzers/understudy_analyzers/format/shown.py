@@ -3,12 +3,12 @@
 import re
 
 from understudy_analyzers import structure
-from understudy_analyzers.format import code, document, grid, listing, mapping, markup
+from understudy_analyzers.format import code, document, emphasis, grid, listing, mapping, markup
 from understudy_analyzers.format.fault import Fault
 
 _SAMPLES = ("markdown", "md", "gfm")
 _NUMBERED = re.compile(r"^[ \t]{0,12}(?:\*\*|__|#{1,4} )?\d{1,3}[.)]", re.MULTILINE)
-_CSV_LINE = re.compile(r"^[^,\n]{0,40}(?:,[^,\n]{0,40}){2,30}$")
+_CSV_LINE = re.compile(r"^[^,\n]{0,40}(?:,[^,\n]{0,40}){2,30}$|^[^,\n]{0,40},[^\s,][^,\n]{0,40}$")
 
 
 def applies(text: str) -> bool:
@@ -49,7 +49,7 @@ def broken(text: str, ruled: bool = True, heads: frozenset[str] = frozenset()) -
                 re.IGNORECASE,
             )
             return markup.broken(text, html is not None)
-    return listing.jump(prose)
+    return listing.jump(prose) or emphasis.broken(prose)
 
 
 def fenced(language: str, body: str) -> Fault | None:
@@ -67,6 +67,15 @@ def fenced(language: str, body: str) -> Fault | None:
             return grid.broken(body, 0)
         case _:
             return code.broken(language, body)
+
+
+def program(text: str) -> bool:
+    """True when a whole reply is Python of several lines, without a fence."""
+    return (
+        structure.looks_python(text)
+        and text.strip().count("\n") >= 1
+        and structure.python_of(text) is not None
+    )
 
 
 def separated(text: str) -> bool:
