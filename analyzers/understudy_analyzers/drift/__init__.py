@@ -21,14 +21,14 @@ from understudy_analyzers import judge, structure
 from understudy_analyzers.drift.depart import depart
 from understudy_analyzers.drift.garble import garbled
 from understudy_analyzers.drift.hazard import Bucket, hazard
-from understudy_analyzers.drift.loop import counted, loop
+from understudy_analyzers.drift.loop import again, counted, loop
 from understudy_analyzers.drift.recur import dense, recurring, stammer
 from understudy_analyzers.drift.shape import derailed, unclosed, without_code
 from understudy_analyzers.drift.spill import spill
 from understudy_analyzers.drift.splice import splice
 from understudy_analyzers.drift.tail import cut
 from understudy_analyzers.expectation import Expectation, expect
-from understudy_analyzers.language import SURE, about, detect, foreign
+from understudy_analyzers.language import about, detect, foreign
 from understudy_analyzers.language.words import WORD
 
 __all__ = ["Bucket", "Drift", "hazard", "judged", "signs"]
@@ -45,6 +45,8 @@ _TIMES = re.compile(
     r"\brepeat|\bover and over\b|\btimes\b|\bforever\b|\becho\b|\bonly\b|\bkeep\b|\brepite|\brépète|wiederhol|\brepita|\bripeti|重复|繰り返",
     re.IGNORECASE,
 )
+LEAD = 40
+"""Characters at either end of a reply that are no part of their own."""
 SWITCHED = 300
 """Characters from which a reply can pass into another language on its way."""
 
@@ -78,7 +80,7 @@ def signs(text: str, prompt: str, wanted: Expectation, verbatim: bool) -> list[t
     elif not wanted.repetition:
         see("recurring", recurring(prose))
         see("dense", dense(text))
-        see("stammer", stammer(text))
+        see("stammer", stammer(text) if again(text) else None)
     return sorted(found)
 
 
@@ -112,17 +114,19 @@ def _switch(text: str, prompt: str) -> tuple[int, str] | None:
     """Where a reply passes into a language that neither it began in nor its prompt has to do with."""
     if len(text) < SWITCHED:
         return None
-    home = detect(text[: max(SWITCHED, len(text) // 5)])
-    if home is None or home[1] < SURE:
+    home = detect(text)
+    passage = foreign(text, home[0]) if home is not None else None
+    if home is None or passage is None:
         return None
-    passage = foreign(text, home[0])
-    if passage is None or about(prompt, passage.language):
-        return None
+    onset, language = passage.start, passage.language
     own = detect(prompt)
-    # A reply that begins in another language than its prompt and comes back to it is the language analyzer's.
-    if own is not None and own[0] == passage.language:
+    if (language == own[0] if own else onset < LEAD) and passage.end < len(text) - LEAD:
+        # The text begins with the passage, and passes into the language of its greater part.
+        onset, language = passage.end, home[0]
+    # One that begins in another language than its prompt, and comes back to it, is the language analyzer's.
+    if onset < LEAD or about(prompt, language) or (own is not None and own[0] == language):
         return None
-    return passage.start, passage.language
+    return onset, language
 
 
 class Drift:

@@ -11,7 +11,7 @@ LONG = 1_200
 """Characters from which a reply has a topic to depart from."""
 WINDOW = 60
 """Content words in a window."""
-TAKEN_UP = 0.18
+TAKEN_UP = 0.1
 """Share of a window's words below which it has nothing to do with what was before."""
 KEPT = 0.25
 """Share that the reply must have taken up before: a list of names never does, and departs from nothing."""
@@ -30,14 +30,16 @@ def depart(text: str, prompt: str) -> tuple[int, str] | None:
     known = {found.group()[:STEM].lower() for found in _CONTENT.finditer(prompt[:8_000])}
     known.update(word for _, word in words[:WINDOW])
     shares: list[float] = []
-    before = set(known)
+    # The window before is left out: where the topic changes within it, it holds words of both.
+    last: set[str] = set()
     for at in range(WINDOW, len(words) - WINDOW // 2, WINDOW):
         window = words[at : at + WINDOW]
-        taken = sum(word in before for _, word in window) / len(window)
+        taken = sum(word in known for _, word in window) / len(window)
         if shares and taken < TAKEN_UP and sum(shares) / len(shares) >= KEPT:
             rest = words[at:]
-            if sum(word in before for _, word in rest) < TAKEN_UP * 1.5 * len(rest):
+            if sum(word in known for _, word in rest) < TAKEN_UP * 1.5 * len(rest):
                 return window[0][0], f"{taken:.0%} of the words taken up again"
         shares.append(taken)
-        before.update(word for _, word in window)
+        known |= last
+        last = {word for _, word in window}
     return None

@@ -52,7 +52,7 @@ class Loop:
 def loop(text: str, lenient: bool = False) -> Loop | None:
     """The longest loop of a text; None when nothing in it is one. `lenient`: code, data and verse repeat themselves."""
     best: Loop | None = None
-    for found in _runs(codes(text)):
+    for found in _runs(text):
         if _counts(text, found, lenient) and (
             best is None or found.end - found.start > best.end - best.start
         ):
@@ -76,7 +76,7 @@ def counted(text: str, least: int = 5) -> Loop | None:
     def original(at: int) -> int:
         return min(len(text), at + shifts[bisect_right(starts, at)])
 
-    for found in _runs(codes(plain)):
+    for found in _runs(plain):
         piece = plain[found.start : found.start + found.period]
         if (
             found.rounds >= least
@@ -106,11 +106,19 @@ def _counts(text: str, found: Loop, lenient: bool) -> bool:
     return found.rounds >= 4 or (found.rounds >= 2.9 and sum(map(str.isalnum, piece)) >= 60)
 
 
-def _runs(seen: npt.NDArray[np.uint32]) -> list[Loop]:
+def again(text: str) -> bool:
+    """True when three words come again in the same order often enough for a loop, or words are no measure."""
+    words = text.split()
+    same = len(words) - len(set(zip(words, words[1:], words[2:], strict=False)))
+    return same >= 5 or max(map(len, words), default=0) >= LOOPED // 2
+
+
+def _runs(text: str) -> list[Loop]:
     """The longest stretch that repeats at each of the most frequent distances."""
-    size = len(seen)
-    if size < LOOPED:
+    size = len(text)
+    if size < LOOPED or not again(text):
         return []
+    seen = codes(text)
     found = []
     for period in _periods(seen):
         differs = np.flatnonzero(seen[period:] != seen[:-period])

@@ -10,6 +10,8 @@ ROUNDS = 4
 """Times a sentence must come to keep coming back."""
 SENTENCE = 24
 """Characters from which a sentence or line that comes back counts."""
+LONGEST = 600
+"""Characters of the longest sentence or line that is looked at."""
 DENSE = 0.055
 """zlib ratio below which 2,000 characters and more are a loop whatever it looks like."""
 WINDOW = 2_000
@@ -18,14 +20,19 @@ WINDOW = 2_000
 _RULER = re.compile(r"^[\s\-=_*.#~|+:·•─━═─]*$")
 _WORD = re.compile(r"[^\W\d_]+")
 _GAP = re.compile(r"[\s,;.!?*\"-]{1,4}(?:\d{1,4}[.)]\s{1,3})?")
-_UNIT = re.compile(r"[^.!?\n。！？]{4,600}[.!?\n。！？]")
+_END = re.compile(r"[.!?\n。！？]")
 
 
 def recurring(text: str) -> tuple[int, str] | None:
     """A sentence that keeps coming back: (where it comes the second time, the sentence); None when none does."""
     if len(text) < 4 * SENTENCE:
         return None
-    units = [(found.start(), " ".join(found.group().lower().split())) for found in _UNIT.finditer(text)]
+    ends = [found.end() for found in _END.finditer(text)]
+    units = [
+        (start, " ".join(text[start:end].lower().split()))
+        for start, end in zip([0, *ends], ends, strict=False)
+        if SENTENCE <= end - start <= LONGEST
+    ]
     counts = Counter(unit for _, unit in units if len(unit) >= SENTENCE)
     if not counts:
         return None

@@ -8,7 +8,7 @@ times a vote for every small word: `p(language) * exp(WEIGHT * votes)`, normalis
 import math
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Protocol
 
 from understudy_analyzers.language import script
@@ -37,6 +37,8 @@ SAMPLE = 500
 """Characters detected per text: half from its start, half from its end, where drift shows."""
 WEIGHT = 0.7
 """What one vote adds to a language's log-probability."""
+CLEAR = 8
+"""Votes more than for any other language, and twice as many, that say it by themselves."""
 FOREIGN = 0.4
 """Share of the letters from which a script other than Latin says the language: Latin names are in every text."""
 KANA = 0.05
@@ -90,6 +92,7 @@ def letters(text: str) -> int:
     return sum(script.letters(text).values())
 
 
+@lru_cache(maxsize=64)
 def detect(text: str) -> tuple[str, float] | None:
     """(language, probability) of a text; None when it is too short to tell."""
     return tell(prepare(text))
@@ -117,6 +120,10 @@ def tell(text: str) -> tuple[str, float] | None:
 def _among(text: str, codes: tuple[str, ...]) -> tuple[str, float]:
     """The most probable of languages that share a script."""
     voted = votes(text)
+    ours = sorted(((voted.get(code, 0), code) for code in codes), reverse=True)
+    (most, first), (more, _) = ours[:2]
+    if most - more >= max(CLEAR, more):
+        return first, 1 / (1 + math.exp(WEIGHT * (more - most)))
     scores = {
         code: math.log(max(p, 1e-12)) + WEIGHT * voted.get(code, 0)
         for code, p in _identifier().rank(text)

@@ -68,6 +68,8 @@ _NAMES: Mapping[str, str] = {
     "eo": "esperanto",
 }
 _CODE = {name.replace("_", " "): code for code, names in _NAMES.items() for name in names.split()}
+_PLAIN = frozenset(_CODE)
+_LATIN = re.compile(r"[a-z]+")
 _NAME = "(" + "|".join(sorted(map(re.escape, _CODE), key=len, reverse=True)) + ")"
 _ASKED = re.compile(
     rf"\b(?:translat\w{{1,4}}|traduc\w{{1,4}}|tradui\w{{1,4}}|traduz\w{{0,4}}|tradur\w{{0,4}}|übersetz\w{{0,4}})\b[^\n]{{0,60}}?"
@@ -99,6 +101,9 @@ _NAMED = re.compile(rf"\b{_NAME}", re.IGNORECASE)
 def asked(prompt: str) -> str | None:
     """The language a prompt asks the answer to be in, as its ISO 639-1 code; None when it names none."""
     text = window(prompt)
+    # Most prompts name no language, and a set says so faster than a pattern. Outside ASCII, names are inflected.
+    if text.isascii() and _PLAIN.isdisjoint(_LATIN.findall(text.lower())):
+        return None
     for found in _ASKED.finditer(text):
         name = next((group for group in found.groups() if group), "")
         at = text.lower().find(name.lower(), found.start())

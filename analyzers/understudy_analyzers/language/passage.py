@@ -11,10 +11,11 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from understudy_analyzers.language import script
 from understudy_analyzers.language.detect import ALONE, SHARED, kin, tell
-from understudy_analyzers.language.words import WORD, WORDS
+from understudy_analyzers.language.words import WORDS, small
 
 LEAST = 4.0
 """Sum from which a run of words may be a passage: a dozen words of prose."""
@@ -31,6 +32,8 @@ LETTERS = 5
 RESTED = 0.15
 """Share of a passage's words that must speak for it."""
 
+_SMALL = re.compile(r"[^\W\d_]{2,}|[aeiouyàáèéìíòóùú]")
+"""Words whose language is looked up: lone consonants are notes, grades and initials."""
 _RUN = re.compile(r"[^\W\d_][^\W_]*")
 _CLAUSE = re.compile(r"[.!?:;\n。！？]")
 
@@ -44,6 +47,7 @@ class Passage:
     language: str
 
 
+@lru_cache(maxsize=64)
 def foreign(text: str, home: str) -> Passage | None:
     """The longest passage of a text in another language than `home` (ISO 639-1); None when there is none."""
     counts = script.letters(text)
@@ -80,11 +84,14 @@ def _script(text: str, name: str, home: str) -> Passage | None:
 
 def _words(text: str, home: str) -> Passage | None:
     """A passage in a language of the same script, seen by its small words."""
+    candidates = _candidates(_SMALL.findall(text.lower()), home)
+    if not candidates:
+        return None
     words = [
-        (found.start(), found.end(), WORDS.get(found.group().lower(), ())) for found in WORD.finditer(text)
+        (found.start(), found.end(), WORDS.get(found.group().lower(), ())) for found in _SMALL.finditer(text)
     ]
     best: Passage | None = None
-    for code in _candidates(words, home):
+    for code in candidates:
         weights = [
             (start, end, 0.0 if (code in codes) == (home in codes) else 1.0 if code in codes else -1.0)
             for start, end, codes in words
@@ -95,15 +102,16 @@ def _words(text: str, home: str) -> Passage | None:
     return best
 
 
-def _candidates(words: Sequence[tuple[int, int, tuple[str, ...]]], home: str) -> list[str]:
+def _candidates(words: Sequence[str], home: str) -> list[str]:
     """Languages whose small words outnumber the home language's somewhere, the clearest three first."""
     clearest: Counter[str] = Counter()
+    own = small(home)
     for at in range(0, len(words), CHUNK):
-        chunk = [codes for *_, codes in words[at : at + CHUNK] if codes]
-        ours = sum(home in codes for codes in chunk)
+        chunk = words[at : at + CHUNK]
+        ours = sum(map(own.__contains__, chunk))
         if ours > CHUNK // 4:
             continue
-        theirs = Counter(code for codes in chunk if home not in codes for code in codes)
+        theirs = Counter(code for word in chunk if word not in own for code in WORDS.get(word, ()))
         for code, count in theirs.items():
             if count >= 3 and count > ours and not kin(code, home):
                 clearest[code] = max(clearest[code], count - ours)

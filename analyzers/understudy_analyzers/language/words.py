@@ -9,6 +9,7 @@ each. The lists are our own, made of pronouns, articles, prepositions, conjuncti
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 _WORDS: Mapping[str, str] = {
     "en": "the of and to in is that for with as are this on it by be from which an or at can you your have has was were will not these their they its more such other also into we i but if when what how there would should may about than been our my he she his her do does did no me us him each all any some than most many how who let so just up out make where both only these those being could must after before between through because while then one don like",
@@ -63,6 +64,12 @@ WORDS = _turned({code: words.split() for code, words in _WORDS.items()})
 """Word in lower case -> the languages that it is a small word of."""
 MARKS = _turned(_MARKS)
 """Letter in lower case -> the languages that it is typical of."""
+
+
+@cache
+def small(code: str) -> frozenset[str]:
+    """The small words of one language."""
+    return frozenset(_WORDS.get(code, "").split())
 
 
 def votes(text: str) -> dict[str, int]:
