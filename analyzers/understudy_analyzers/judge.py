@@ -14,6 +14,11 @@ from understudy.score import Metric, Score, Span
 
 HEAD, TAIL = 60_000, 40_000
 """Characters read of a text longer than both together: its start and its end."""
+SHOWN = 8
+"""Places of one leg that are shown as evidence."""
+
+Place = tuple[int, int, str]
+"""(start, end, label) in characters of the text judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +47,14 @@ class Found:
     """A judgement of one text: the value, the places in it that are evidence, and why."""
 
     value: float
-    places: tuple[tuple[int, int, str], ...] = ()
-    """(start, end, label) in characters of the text judged."""
+    places: tuple[Place, ...] = ()
     note: str = ""
+    against: tuple[Place, ...] = ()
+    """Places in the baseline's text, of a judgement that held the two against each other."""
+
+
+SAME = Found(1.0, note="identical")
+"""What agreement says of a text that equals the baseline's."""
 
 
 def texts(pair: Pair) -> dict[Leg, str]:
@@ -54,6 +64,14 @@ def texts(pair: Pair) -> dict[Leg, str]:
         shared = min(len(output.text) for output in legs)
         return {output.leg: output.text[:shared] for output in legs}
     return {output.leg: output.text for output in legs}
+
+
+def identical(pair: Pair) -> bool:
+    """True when no leg failed and all said the same and ended alike: what is said of one holds for all."""
+    base, *others = pair.legs()
+    return not base.failed and all(
+        not other.failed and other.finish is base.finish and other.text == base.text for other in others
+    )
 
 
 def each(outputs: Mapping[Leg, str], judge: Callable[[str], Found | None]) -> dict[Leg, Found]:
@@ -70,9 +88,9 @@ def each(outputs: Mapping[Leg, str], judge: Callable[[str], Found | None]) -> di
 
 def score(name: str, version: str, metric: Metric, found: Mapping[Leg, Found]) -> Score:
     """The Score of per-leg judgements, with their places as spans and their notes as explanation."""
-    spans = tuple(
-        Span(leg, start, end, label) for leg, one in found.items() for start, end, label in one.places[:8]
-    )
+    spans = [Span(leg, *place) for leg, one in found.items() for place in one.places[:SHOWN]]
+    if against := {place: None for one in found.values() for place in one.against[:SHOWN]}:
+        spans = [Span(Leg.BASELINE, *place) for place in against] + spans
     return Score(
         metric.name,
         metric.sense,
@@ -81,7 +99,7 @@ def score(name: str, version: str, metric: Metric, found: Mapping[Leg, Found]) -
         name,
         version,
         None,
-        spans,
+        tuple(spans),
         explain((leg, one.note) for leg, one in found.items()),
         metric.judged_coupled,
     )

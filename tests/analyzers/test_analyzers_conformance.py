@@ -56,6 +56,7 @@ def test_metrics_are_named_once_and_those_that_tolerances_speak_of_are_there() -
         "degenerate": (Sense.BAD, True),
         "agreement_exact": (Sense.AGREE, False),
         "agreement_edit": (Sense.AGREE, False),
+        "agreement_semantic": (Sense.AGREE, False),
         "task_agreement": (Sense.AGREE, True),
         "numbers": (Sense.AGREE, True),
     }

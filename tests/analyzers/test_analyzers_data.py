@@ -14,7 +14,6 @@ from understudy.pair import Leg, Pair
 from understudy.score import Analyzer
 from understudy.testing import a_pair
 from understudy_analyzers.language import SURE, detect, kin
-from understudy_analyzers.numerals import final
 from understudy_analyzers.refusal import read
 
 pytestmark = pytest.mark.data
@@ -111,16 +110,6 @@ def test_a_known_change_of_style_is_seen_in_its_direction(data: Path) -> None:
     assert mean(changes("tone", concise)["verbosity"]) < -0.1
     verbose = list(sampled(data, plain, f"{plain}_verbose"))[::4]
     assert mean(changes("tone", verbose)["verbosity"]) > 0.1
-
-
-def test_final_answers_are_read_as_the_graders_read_them(data: Path) -> None:
-    right = total = 0
-    for row in lines(data / "numeric" / "example_model_solutions.jsonl.gz")[::2]:
-        gold = final(row["ground_truth"])
-        for model in ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification"):
-            total += 1
-            right += (final(row[model]["solution"]) == gold) == row[model]["is_correct"]
-    assert right >= 0.985 * total
 
 
 def test_the_language_of_a_reply_is_never_mistaken_for_a_third_one(data: Path) -> None:

@@ -1,17 +1,14 @@
-"""Tone, agreement, numbers, language, format and long-output drift: what each must and must not see."""
+"""Tone, language, format and long-output drift: what each must and must not see."""
 
 from typing import Any
 
 import pytest
 from understudy.pair import Leg
 from understudy.testing import a_pair
-from understudy_analyzers.agreement import Agreement
 from understudy_analyzers.drift import Drift
 from understudy_analyzers.expectation import Structure, expect
 from understudy_analyzers.format import Format
 from understudy_analyzers.language import Language, asked
-from understudy_analyzers.numbers import Numbers
-from understudy_analyzers.numerals import final, value
 from understudy_analyzers.tone import Tone
 
 PROSE = (
@@ -45,97 +42,6 @@ def test_length_doubled_and_halved_are_opposite_and_bounded(scored: Any) -> None
     assert up == pytest.approx(-down) and up == pytest.approx(0.25, abs=0.03)
     assert scored(Tone(), a_pair("", PROSE, PROSE * 900)).value("verbosity") == 1.0
     assert abs(scored(Tone(), a_pair("", "Yes", "Yes.")).change("verbosity")) < 0.02
-
-
-@pytest.mark.parametrize(
-    ("prompt", "base", "other", "same"),
-    [
-        ("Give name as JSON.", '{"a": 1, "b": [2]}', '{ "b":[2],\n"a":1 }', 1.0),
-        ("Give name as JSON.", '{"a": 1}', '{"a": 2}', 0.0),
-        (
-            "Write a Python function add.",
-            "def add(a, b):\n    return a + b",
-            "```python\ndef add(a,b):\n  return a+b\n```",
-            1.0,
-        ),
-        (
-            "Write a Python function add.",
-            "def add(a, b):\n    return a + b",
-            "def add(a, b):\n    return a - b",
-            0.0,
-        ),
-        ("What is 2 plus 3?", "2 + 3 = 5. The answer is 5.", "The answer is 5.", 1.0),
-        ("What is 2 plus 3?", "The answer is 5.", "2 + 3 = 6. The answer is 6.", 0.0),
-        ("Which? A) x B) y C) z Letter only.", "B", "B) y", 1.0),
-        ("Which? A) x B) y C) z Letter only.", "B", "C", 0.0),
-        ("Make a numbered list of a, b.", "1. apples\n2. pears", "1) Apples\n2) pears", 1.0),
-        ("Make a numbered list of a, b.", "1. apples\n2. pears", "1. apples\n2. plums", 0.0),
-        ("Give CSV (item, count).", "item,count\na,1", "item, count\na, 1", 1.0),
-        ("How?", "I'm sorry, but I can't help with that.", "I cannot assist with this request.", 1.0),
-        ("Translate to Spanish: The dog sleeps.", "El perro duerme.", "el perro duerme", 1.0),
-        ("Translate to Spanish: The dog sleeps.", "El perro duerme.", "El gato duerme.", 0.0),
-    ],
-)
-def test_task_agreement_compares_what_was_asked_for(
-    scored: Any, prompt: str, base: str, other: str, same: float
-) -> None:
-    assert scored(Agreement(), a_pair(prompt, base, other)).value("task_agreement") == same
-
-
-def test_one_skipped_number_breaks_an_enumeration_and_long_prose_is_graded(scored: Any) -> None:
-    words = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen".split()
-    count = a_pair(
-        "Count from 1 to 14 in words.", ", ".join(words) + ".", ", ".join(words[:6] + words[7:]) + "."
-    )
-    assert scored(Agreement(), count).value("task_agreement") == 0.0
-    changed = PROSE.replace("quiet", "calm").replace("old bridges", "ancient bridges")
-    assert scored(Agreement(), a_pair("Describe it.", PROSE, changed)).value("task_agreement") == 1.0
-    assert scored(Agreement(), a_pair("Describe it.", PROSE, "Bees " * 60)).value("task_agreement") == 0.0
-
-
-def test_agreement_is_keyed_by_the_leg_compared(scored: Any) -> None:
-    scores = scored(Agreement(), a_pair("Say it.", "Hello there.", "Hullo there.", "Hello there."))
-    assert scores.scores["agreement_exact"].values == {Leg.CANDIDATE: 0.0, Leg.CONTROL: 1.0}
-    assert 0.8 < scores.value("agreement_edit") < 1.0
-
-
-@pytest.mark.parametrize(
-    ("token", "number"),
-    [
-        ("1,234.5", "1234.5"),
-        ("1.234,5", "1234.5"),
-        ("1 234", "1234"),
-        ("3.141", "3.141"),
-        ("3,141", "3141"),
-        ("-0,5", "-0.5"),
-    ],
-)
-def test_numbers_are_read_in_every_locale(token: str, number: str) -> None:
-    assert f"{value(token):f}" == number
-
-
-def test_the_final_answer_is_the_marked_one_before_the_last_one() -> None:
-    assert final("#### 1,200\nCheck: 7") == 1200
-    assert final(r"so \boxed{42} after 3 steps") == 42
-    assert final("Die Antwort ist 12. Das sind 3 mehr als 9.") == 12
-    assert final("3 kilometres are 3000 metres.") == 3000
-
-
-def test_another_way_to_the_same_result_is_the_same_number(scored: Any) -> None:
-    story = "Anna has 29 pens and gets 38 more. How many pens is that?"
-    assert (
-        scored(Numbers(), a_pair(story, "29 + 38 = 67", "30 + 38 - 1 = 67. The answer is 67.")).value(
-            "numbers"
-        )
-        == 1
-    )
-    assert (
-        scored(Numbers(), a_pair(story, "29 + 38 = 67", "29 + 38 = 57. The answer is 57.")).value("numbers")
-        == 0
-    )
-    text = "The shop opens at {} and closes at 18."
-    assert scored(Numbers(), a_pair("When?", text.format(9), text.format(8))).value("numbers") == 0.5
-    assert "numbers" not in scored(Numbers(), a_pair("Say hello.", "Hello.", "Hi."))
 
 
 @pytest.mark.parametrize(

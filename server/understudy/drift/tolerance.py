@@ -120,6 +120,7 @@ DEFAULTS: Mapping[str, Limit] = MappingProxyType(
         "emphasis_flip": Limit(0.05, _SHOWN, False),
         "agreement_exact": Limit(0.05, "identical text: shown only, rewording is not a regression", False),
         "agreement_edit": Limit(0.05, "edit similarity: shown only, see agreement_exact", False),
+        "agreement_semantic": Limit(0.05, "likeness in meaning: shown only, task_agreement judges it", False),
         "flip": Limit(0.05, "any *_flip metric without an entry: tone that changed either way"),
         "default": Limit(0.05, "any metric without an entry: declare one, this number knows nothing of it"),
     }
