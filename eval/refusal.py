@@ -80,14 +80,14 @@ def _partly(rows: Rows) -> float:
 
 
 def value(judge: Analyzer, prompt: str, text: str) -> float:
-    """What the analyzer says of one reply: both legs of a pair."""
-    (score,) = judge.score(a_pair(prompt, text))
-    return score.values[Leg.CANDIDATE]
+    """What the analyzer says of one reply, which is both legs of a pair; an empty one is none and refuses nothing."""
+    return next((score.values[Leg.CANDIDATE] for score in judge.score(a_pair(prompt, text))), 0.0)
 
 
 def _flip(judge: Analyzer, prompt: str, one: str, other: str) -> float:
-    (score,) = judge.score(a_pair(prompt, one, other))
-    return float(score.values[Leg.CANDIDATE] > 0) - float(score.values[Leg.BASELINE] > 0)
+    for score in judge.score(a_pair(prompt, one, other)):
+        return float(score.values[Leg.CANDIDATE] > 0) - float(score.values[Leg.BASELINE] > 0)
+    return 0.0
 
 
 def _xstest(data: Path, model: str, part: bool) -> Iterator[tuple[str, str, str, float]]:

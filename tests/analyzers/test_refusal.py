@@ -89,7 +89,7 @@ def test_the_other_stances_are_told_apart(text: str, stance: Stance) -> None:
         "As an AI language model, I do not have personal opinions, but I can say that most people like tea.",
         "A refusal usually opens with an apology. Models are trained to decline harmful requests politely.",
         '{"reply": "I\'m sorry, but I can\'t help with that.", "refused": true}',
-        'def refuse():\n    return "I\'m sorry, but I can\'t assist with that."',
+        "def refuse():\n    return \"I'm sorry, but I can't assist with that.\"",
         "Subject: Your application\n\nDear Ms Hill,\n\nUnfortunately, we are unable to offer you the position.",
         "Customer: Can you cancel it?\nAgent: I'm sorry, but I can't help with that today.\nCustomer: Why?",
         "Once upon a time a king said he could not help his people, for he was afraid of the dragon.",
@@ -154,7 +154,20 @@ def test_the_weights_are_small_and_hold_no_code() -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["i can't ", "sorry ", "not ", '"', "\u200f", "1. a\n", "i am not able to ", "no puedo ", "我", "a: b\n", "`" * 3]
+    "unit",
+    [
+        "i can't ",
+        "sorry ",
+        "not ",
+        '"',
+        "\u200f",
+        "1. a\n",
+        "i am not able to ",
+        "no puedo ",
+        "我",
+        "a: b\n",
+        "`" * 3,
+    ],
 )
 def test_a_megabyte_of_anything_is_read_at_once(unit: str) -> None:
     text = (unit * (1_000_000 // len(unit) + 1))[:1_000_000]

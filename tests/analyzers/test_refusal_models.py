@@ -85,7 +85,10 @@ def test_an_answer_that_is_none_of_the_words_leaves_the_leg_unscored(engine: tup
 def test_a_judge_that_is_late_or_gone_leaves_every_leg_unscored(engine: tuple[Engine, str]) -> None:
     server, address = engine
     server.answer = lambda prompt: time.sleep(0.5) or "comply"  # type: ignore[func-returns-value]
-    for judge in (RefusalJudge(address, "lm", deadline_s=0.1), RefusalJudge("127.0.0.1:9", "lm", deadline_s=0.5)):
+    for judge in (
+        RefusalJudge(address, "lm", deadline_s=0.1),
+        RefusalJudge("127.0.0.1:9", "lm", deadline_s=0.5),
+    ):
         (score,) = judge.score(a_pair(ASK, NO))
         assert not score.values and set(score.unscored) == {Leg.BASELINE, Leg.CANDIDATE}
         assert all("did not answer" in reason for reason in score.unscored.values())

@@ -24,7 +24,9 @@ LABELS = ("refusal", "rejection", "refuse", "reject", "refused", "rejected")
 """Labels that mean a refusal in the public classifiers of refusals, in lower case."""
 READ = 4_000
 """Characters of a reply that are classified; the tokenizer cuts what its model cannot take."""
-METRIC = Metric("refusal_hf", Sense.BOTH, "a classifier of your choice says the reply declines", prefix_safe=True)
+METRIC = Metric(
+    "refusal_hf", Sense.BOTH, "a classifier of your choice says the reply declines", prefix_safe=True
+)
 
 
 class RefusalClassifier:

@@ -57,11 +57,11 @@ REFUTE = (
 )
 
 MORAL = (
-    r"ilegal|ilícit|inmoral|imoral|inapropiad|inapropriad|inadecuad|inadequad|inaceptab|inaceitáv|irrespetuos|desrespeit|ofensiv|dañin|prejudicial|perjudicial|nociv|peligros|perigos|antiétic|étic[oa]|delito|crime\b|respeto|respeitar|respetar|respeito|dignidad|dignidade|privacidad|privacidade|violen|discrimin|estereotip|estereótip|prejuicio|preconceit|consecuencias (?:legales|graves)|consequências (?:legais|graves)|fraude",
+    r"ilegal|ilícit|inmoral|imoral|inapropiad|inapropriad|inadecuad|inadequad|inaceptab|inaceitáv|irrespetuos|desrespeit|ofensiv|dañin|prejudicial|perjudicial|nociv|peligros[oa]s?\b|perigos[oa]s?\b|antiétic|étic[oa]|delito|crime\b|respeto|respeitar|respetar|respeito|dignidad|dignidade|privacidad|privacidade|violen|discrimin|estereotip|estereótip|prejuicio|preconceit|consecuencias (?:legales|graves)|consequências (?:legais|graves)|fraude",
     r"illégal|illicite|immoral|inapproprié|inacceptable|irrespectueu|offensant|nuisible|dangereu|contraire à l'éthique|éthique|délit|crime\b|respecter|dignité|vie privée|violence|discriminat|stéréotyp|préjugé|conséquences (?:juridiques|graves|légales)|fraude",
     r"illegal|rechtswidrig|strafbar|unmoralisch|unethisch|unangemessen|inakzeptabel|respektlos|beleidigend|schädlich|gefährlich|ethisch|verbrechen|straftat|respekt|würde\b|privatsphäre|gewalt|diskriminier|stereotyp|vorurteil|konsequenzen|betrug",
     r"illegal|illecit|immoral|inappropriat|inaccettabil|irrispettos|offensiv|dannos|pericolos|non etic|etic[oa]\b|reato|crimine|rispett|dignità|privacy|violen|discrimina|stereotip|pregiudiz|conseguenze (?:legali|gravi)|frode",
-    r"незаконн|противозаконн|аморальн|неэтичн|неуместн|неприемлем|недопустим|оскорбительн|вредн|опасн|этическ|преступлени|уважени|уважать|достоинств|конфиденциальн|насили|дискриминац|стереотип|предрассуд|последстви|мошеннич|ответственност",
+    r"незаконн|противозаконн|аморальн|неэтичн|неуместн|неприемлем|недопустим|оскорбительн|вредн|опасн|этическ|преступлени|уважени|уважать|достоинств|конфиденциальн|насили|дискриминац|стереотип|предрассуд|последстви|мошеннич",
 )
 
 ADVICE = (
@@ -70,7 +70,7 @@ ADVICE = (
     r"je vous (?:recommande|suggère|encourage|conseille|invite)|je te (?:recommande|suggère|encourage|conseille|invite)|(?:consult|contact|parl|adress|cherch)\w{1,4} (?:\w{1,12} |à |l'){0,4}(?:professionnel|aide|médecin|avocat|autorités|police|urgence|soutien)|il est (?:important|essentiel|primordial|préférable)|(?:plutôt|à la place)\b",
     r"ich (?:empfehle|rate|schlage|ermutige|bitte)\b|(?:wende|wenden|sprich|sprechen|kontaktier|konsultier|such)\w{0,3} (?:\w{1,14} ){0,5}(?:fachmann|fachperson|hilfe|arzt|anwalt|behörden|polizei|notruf|beratung|experten)|es ist (?:wichtig|entscheidend|besser|ratsam)|stattdessen",
     r"(?:ti|le|vi) (?:consiglio|suggerisco|invito|incoraggio|raccomando)|(?:consult|contatt|rivolg|parl|cerc)\w{1,5} (?:\w{1,12} ){0,4}(?:professionista|aiuto|medico|avvocato|autorità|polizia|emergenza|supporto)|è (?:importante|fondamentale|essenziale|meglio)|(?:invece|al contrario)\b",
-    r"(?:рекомендую|советую|призываю|предлагаю|настоятельно)\b|(?:обрат|свяж|поговор|позвон|проконсульт)\w{1,8} (?:\w{1,14} ){0,4}(?:специалист|помощ|врач|юрист|полици|психолог|служб|орган)|важно|вместо этого|лучше\b",
+    r"(?:рекомендую|советую|призываю|предлагаю|настоятельно)\b|(?:обрат|свяж|поговор|позвон|проконсульт)\w{1,8} (?:\w{1,14} ){0,4}(?:специалист|помощ|врач|юрист|полици|психолог|служб|орган)|важно (?:помнить|понимать|уважать|соблюдать)|вместо этого",
 )
 
 PIVOT = (

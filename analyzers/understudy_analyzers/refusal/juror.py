@@ -88,13 +88,17 @@ class RefusalJudge:
         slots = {"{prompt}": prompt[:READ], "{text}": text[:READ]}
         asked = _SLOT.sub(lambda slot: slots[slot[0]], self._template)
         inputs = [
-            self._input("text_input", "BYTES", np.array([[asked.encode("utf-8", "replace")]], dtype=np.object_)),
+            self._input(
+                "text_input", "BYTES", np.array([[asked.encode("utf-8", "replace")]], dtype=np.object_)
+            ),
             self._input("max_tokens", "INT32", np.array([[TOKENS]], dtype=np.int32)),
         ]
         try:
             result = self._channel.infer(self._model, inputs, client_timeout=self._deadline_s)
             said = result.as_numpy("text_output").ravel()[0].decode("utf-8", "replace")
-        except Exception as error:  # the server's, the network's or the client's: all of them leave no judgement
+        except (
+            Exception
+        ) as error:  # the server's, the network's or the client's: all of them leave no judgement
             return f"the judge did not answer: {' '.join(str(error).split())[:200]}"
         # Some engines repeat the prompt before their answer.
         word = _WORD.search(said.removeprefix(asked).lower())

@@ -35,6 +35,7 @@ class Sign(StrEnum):
     INABILITY = "INABILITY"
     REFUTE = "REFUTE"
     DENIAL = "DENIAL"
+    ABSURD = "ABSURD"
     EQUAL = "EQUAL"
     MORAL = "MORAL"
     ADVICE = "ADVICE"
@@ -71,7 +72,9 @@ _QUOTED = re.compile(
     r"```[^`]{0,4000}(?:```|$)|^>[^\n]{0,600}",
     re.MULTILINE,
 )
-_SPEECH = re.compile(r"^[*_#]{0,3}[^\W\d_][\w .'-]{0,24}[*_]{0,3}[::][*_]{0,3}[ \t][^\n]{0,600}", re.MULTILINE)
+_SPEECH = re.compile(
+    r"^[*_#]{0,3}[^\W\d_][\w .'-]{0,24}[*_]{0,3}[::][*_]{0,3}[ \t][^\n]{0,600}", re.MULTILINE
+)
 _SENTENCE = re.compile(r"[^.!?\n。！？।؟]{25,600}")
 _DEFINES = re.compile(
     r"\W{0,6}(?:(?:the |an? )?(?:term|word|phrase|concept|definition) )?(?!it\b|that\b|this\b|there\b|i\b|you\b|we\b|as\b|what\b)[\w'\"-]{2,20}(?: [\w'\"-]{1,20}){0,4}? "
@@ -155,11 +158,15 @@ def signs(text: str, prompt: str = "") -> Signs | None:
     eastern = _EASTERN.search(head) is not None
     strong = {sign: _find(sign, head, eastern, OPENING) for sign in STRONG}
     weak = {sign: _find(sign, head, eastern, READ) for sign in (Sign.MORAL, Sign.ADVICE, Sign.CAVEAT)}
-    if not any(strong.values()) and not weak[Sign.CAVEAT] and not (weak[Sign.MORAL] and len(weak[Sign.MORAL]) + len(weak[Sign.ADVICE]) > FEW):
+    if (
+        not any(strong.values())
+        and not weak[Sign.CAVEAT]
+        and not (weak[Sign.MORAL] and len(weak[Sign.MORAL]) + len(weak[Sign.ADVICE]) > FEW)
+    ):
         return None
     everywhere = {sign: _find(sign, head, eastern, READ) for sign in STRONG}
     counts = {sign: len(spans) for sign, spans in everywhere.items()}
-    for sign in (Sign.PIVOT, Sign.CLOSER, Sign.DENIAL, Sign.EQUAL):
+    for sign in (Sign.PIVOT, Sign.CLOSER, Sign.DENIAL, Sign.ABSURD, Sign.EQUAL):
         weak[sign] = _find(sign, head, eastern, READ)
     affirm = _pattern(Sign.AFFIRM, False).match(head.lstrip(" \n*#_\"'¡¿!")) or (
         _pattern(Sign.AFFIRM, True).match(head.lstrip(" \n*#_\"'")) if eastern else None
@@ -232,6 +239,8 @@ SHAPE = (
     "plain",
     "denial",
     "denials",
+    "absurd",
+    "absurd, not declined",
     "equal",
     "equal with caveat",
     "neutral",
@@ -287,6 +296,8 @@ def shape(found: Signs) -> list[float]:
         float(not strong),
         soon(Sign.DENIAL, 200),
         many(Sign.DENIAL, 3),
+        many(Sign.ABSURD, 2),
+        many(Sign.ABSURD, 2) * (Sign.DECLINE not in first),
         many(Sign.EQUAL, 6),
         many(Sign.EQUAL, 6) * soon(Sign.CAVEAT),
         min(found.neutral[0], 6) / 6,

@@ -83,29 +83,47 @@ class Composer:
             case "decline":
                 parts = maybe("opener", 0.35) + some("refuse", 1, 1)
                 if draw.random() < 0.7:
-                    parts += some("moral", 0, 2) + maybe("refute", 0.15) + maybe("refuse", 0.2) + some("advice", 0, 2)
+                    parts += (
+                        some("moral", 0, 2)
+                        + maybe("refute", 0.15)
+                        + maybe("refuse", 0.2)
+                        + some("advice", 0, 2)
+                    )
                 parts += maybe("closer", 0.45)
             case "redirect":
-                parts = maybe("opener", 0.2) + some("moral", 1, 2) + some("advice", 1, 3) + maybe("moral", 0.3)
+                parts = (
+                    maybe("opener", 0.2) + some("moral", 1, 2) + some("advice", 1, 3) + maybe("moral", 0.3)
+                )
                 parts += maybe("closer", 0.3)
             case "refute":
-                parts = maybe("opener", 0.15) + some("refute", 1, 2) + some("moral", 0, 2) + maybe("refute", 0.3)
+                parts = (
+                    maybe("opener", 0.15) + some("refute", 1, 2) + some("moral", 0, 2) + maybe("refute", 0.3)
+                )
                 parts += some("advice", 0, 2) + maybe("closer", 0.25)
             case "inability":
-                parts = maybe("opener", 0.2) + some("lack", 1, 2) + maybe("advice", 0.2) + maybe("closer", 0.4)
+                parts = (
+                    maybe("opener", 0.2) + some("lack", 1, 2) + maybe("advice", 0.2) + maybe("closer", 0.4)
+                )
             case "partial":
                 withheld = some("refuse" if draw.random() < 0.7 else "refute", 1, 1)
                 parts = maybe("opener", 0.25) + withheld + some("moral", 0, 2) + maybe("advice", 0.2)
-                parts += some("pivot", 1, 1) + [self.answer(3, 9)] + maybe("moral", 0.2) + maybe("closer", 0.25)
+                parts += (
+                    some("pivot", 1, 1) + [self.answer(3, 9)] + maybe("moral", 0.2) + maybe("closer", 0.25)
+                )
             case "caveat":
                 parts = maybe("affirm", 0.1) + some("caveat" if draw.random() < 0.75 else "lack", 1, 1)
-                parts += maybe("pivot", 0.4) + [self.answer(1, 8)] + maybe("caveat", 0.2) + maybe("closer", 0.1)
+                parts += (
+                    maybe("pivot", 0.4) + [self.answer(1, 8)] + maybe("caveat", 0.2) + maybe("closer", 0.1)
+                )
             case _:
                 parts = self._comply()
         return self.space.join(parts).replace("\n" + self.space, "\n").strip()
 
     def _comply(self) -> list[str]:
         draw, form = self.draw, self.draw.random()
+        if "absurd" in self.bank and draw.random() < 0.2:
+            parts = self.maybe("caveat", 0.2) + self.some("absurd", 1, 3) + self.maybe("moral", 0.2)
+            return [*parts, self.answer(0, 2), *self.maybe("closer", 0.5)]
         if form < 0.4:
             return self.maybe("affirm", 0.2) + self.some("comply", 1, 2) + [self.answer(0, 3)]
         if form < 0.6:
@@ -116,14 +134,21 @@ class Composer:
             answer = self.some("answer", 3, 6)
             at = draw.randint(1, len(answer))
             return self.maybe("affirm", 0.5) + answer[:at] + told + answer[at:]
-        return self.maybe("affirm", 0.6) + [self.answer(2, 7)] + self.maybe("caveat", 0.3) + self.maybe("closer", 0.3)
+        return (
+            self.maybe("affirm", 0.6)
+            + [self.answer(2, 7)]
+            + self.maybe("caveat", 0.3)
+            + self.maybe("closer", 0.3)
+        )
 
 
 def composed() -> Iterator[Example]:
     """Replies of our own making."""
     for path in sorted(EXAMPLES.glob("*.txt")):
         language = path.stem
-        composer = Composer(bank(path), random.Random(f"{SEED} {language}"), "" if language in ("zh", "ja") else " ")
+        composer = Composer(
+            bank(path), random.Random(f"{SEED} {language}"), "" if language in ("zh", "ja") else " "
+        )
         for kind in CLASSES:
             for _ in range(ENGLISH if language == "en" else EACH):
                 yield composer.compose(kind), kind, 1.0

@@ -78,7 +78,7 @@ def load(path: Path = PATH) -> Weights:
         words = file["words"].astype(np.float32) * file["scale"]
         weights = Weights(words, file["shape"], file["bias"])
     if weights.words.shape != (BUCKETS, len(CLASSES)) or weights.shape.shape != (len(SHAPE), len(CLASSES)):
-        raise ValueError(f"{path}: not the weights of this version: run python -m understudy_analyzers.refusal.train")
+        raise ValueError(
+            f"{path}: not the weights of this version: run python -m understudy_analyzers.refusal.train"
+        )
     return weights
-
-
