@@ -31,8 +31,8 @@ SEEN, SEEN_GENERAL = 4, 8
 RIDGE = 0.03
 STEPS = 60
 LEAST = 6.0
-"""Nearer to 0 a valence is left out: such words say what a text is about, and a fit without them carries over to a corpus
-it never saw as well."""
+"""Nearer to 0 a valence is left out: such words say what a text is about, and a fit without them carries over
+as well to a corpus it never saw."""
 HEAD = "# Fitted by eval/valence.py to ratings of the ICWSM 2014 snippets: MIT License, Copyright (c) 2016 C.J. Hutto."
 FILE = Path(sentiment.__file__).parent / "lists" / "valence.tsv"
 

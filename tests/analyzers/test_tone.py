@@ -225,6 +225,10 @@ def test_length_doubled_and_halved_are_opposite_and_bounded(scored: Any) -> None
     assert abs(scored(Tone(), a_pair("", "Yes", "Yes.")).change("verbosity")) < 0.02
 
 
+def test_a_reply_that_was_cut_short_has_no_tone_to_compare() -> None:
+    assert not Tone().score(a_pair("Say it.", "Thank you, dear", "Thank you, dear reader!", censored=True))
+
+
 def test_saying_it_twice_changes_the_length_and_hardly_the_tone() -> None:
     text = "Of course! You may want to try the soup, I think it's great. Let me know, thanks."
     shift = changes(f"{text} {PROSE}", f"{text} {PROSE} {text} {PROSE}")

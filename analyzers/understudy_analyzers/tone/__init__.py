@@ -57,13 +57,13 @@ class Tone:
         self._told = tuple(one for one in DIMENSIONS if one[0] in self.metrics)
 
     def score(self, pair: Pair) -> Sequence[Score]:
-        """A score for each dimension over the legs that did not fail."""
-        outputs = judge.texts(pair)
+        """A score for each dimension over the legs that did not fail; none of a reply that was cut short."""
+        outputs = {} if pair.censored else judge.texts(pair)
         readings = {text: read(text) for text in dict.fromkeys(outputs.values())}
         made = []
         for metric, dimension in self._told:
             judged = {text: dimension(reading) for text, reading in readings.items()}
             made.append((metric, {leg: judged[text] for leg, text in outputs.items()}))
-        if VERBOSITY in self.metrics and not pair.censored:
+        if VERBOSITY in self.metrics:
             made.append((VERBOSITY, verbosity.of(outputs)))
         return [judge.score(self.name, self.version, metric, found) for metric, found in made if found]

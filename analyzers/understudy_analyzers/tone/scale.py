@@ -2,8 +2,8 @@
 
 Each dimension's gain was chosen so that two replies of one engine to one prompt differ by about .08 (standard deviation
 over the pairs of a 13B model on two servers, development prompts). The default tolerance of .05 is then a medium
-effect by Cohen's measure (1988: half a standard deviation), whatever the dimension. Verbosity alone is in octaves, which
-people can read, and spreads twice as much.
+effect by Cohen's measure (1988: half a standard deviation), whatever the dimension. Verbosity alone is in octaves,
+which people can read, and spreads twice as much.
 """
 
 import math
