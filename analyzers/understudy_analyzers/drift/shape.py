@@ -20,6 +20,8 @@ _TITLE = re.compile(
 _QUOTED = re.compile(r"`[^`\n]{1,80}`")
 _WORD = re.compile(r"[^\W\d_]{2,30}")
 _MARKUP = re.compile(r"[\"{}\[\]:]")
+_WRITTEN = ("markdown", "md\n", "text", "txt")
+"""What is fenced as one of these is prose."""
 CUT = 1_000
 """Characters up to which the last string of JSON is one that was cut, not one that ran away."""
 LOOSE = 0.03
@@ -99,10 +101,11 @@ def derailed(text: str) -> tuple[int, str] | None:
 
 
 def without_code(text: str) -> str:
-    """A text of the same length with line ends in place of its closed fenced blocks."""
+    """A text of the same length with line ends in place of its closed fenced blocks of code."""
     if "```" not in text:
         return text
     parts = text.split("```")
     for at in range(1, len(parts) - 1, 2):
-        parts[at] = "\n" * len(parts[at])
+        if not parts[at].startswith(_WRITTEN):
+            parts[at] = "\n" * len(parts[at])
     return "\n\n\n".join(parts)

@@ -90,8 +90,9 @@ _AGAINST = re.compile(
 )
 _ABOUT = re.compile(
     r"\btranslat|\btradu[cizr]|\bübersetz|\bперевед|перевод|翻译|翻譯|翻訳|번역|ترجم|अनुवाद|\bterjemah|\bdịch\b|\bçevir|"
-    r"(?<!programming )(?<!natural )(?<!body )(?<!sign )(?<!plain )(?<!markup )(?<!query )(?<!simple )(?<!scripting )"
-    r"\blanguages?\b(?! model)|\bmultilingual|\bbilingual|\bidiomas?\b|\blangues?\b|\bsprachen?\b|\blíngua|\blingu[ae]\b|\bbahasa\b|"
+    r"\b(?:different|foreign|other|second|native|target|another|two|both|multiple|many|local|ancient|spoken|official|several|"
+    r"all|any|which|what|new|learn(?:ing)? (?:a|the)) languages?\b|\blanguages? (?:learn|barrier|exchange|class|teacher|school|course)"
+    r"|\bmultilingual|\bbilingual|\bidiomas?\b|\blangues?\b|\bsprachen?\b|\blíngua|\blingu[ae]\b|\bbahasa\b|"
     r"\balphabet|\bloan ?words?\b|\betymolog|\blorem ipsum\b|外国語|外语|语言|言語|언어",
     re.IGNORECASE,
 )
