@@ -194,10 +194,87 @@ def test_negation_turns_sentiment_and_intensifiers_raise_it(less: str, more: str
         ("Почему вы это удалили?", "Здравствуйте, не могли бы вы посмотреть? Спасибо."),
         ("आपने इसे क्यों हटाया?", "नमस्ते, कृपया क्या आप इसे देख सकते हैं? धन्यवाद।"),
         ("왜 삭제했습니까?", "안녕하세요, 혹시 봐 주실 수 있을까요? 감사합니다."),
+        ("Warum hast du das gelöscht?", "Hallo, könntest du dir das bitte ansehen? Vielen Dank!"),
+        ("Por que você apagou isso?", "Olá, você poderia olhar isso, por favor? Muito obrigado."),
+        ("Chi sei per dirlo? Smettila.", "Salve, potresti guardarlo, per favore? Grazie mille."),
+        ("你为什么删除它？", "您好，能否请您看一下？非常感谢。"),
+        ("なぜ消したのか。", "こんにちは。見ていただけますか。ありがとうございます。"),
+        ("لماذا حذفت هذا؟ توقف.", "مرحبا، هل يمكنك أن تنظر في هذا من فضلك؟ شكرا جزيلا."),
     ],
 )
 def test_a_polite_request_is_politer_than_a_curt_one(curt: str, polite: str) -> None:
     assert changes(curt, polite)["politeness"] > 0.15
+
+
+HELD_BACK = {
+    "es": ("El tren llega a las ocho.", "Quizás el tren llega a las ocho, creo que es posible."),
+    "fr": (
+        "Le train arrive dans la ville à huit heures.",
+        "Le train arrive peut-être à huit heures, il me semble.",
+    ),
+    "de": ("Der Zug kommt um acht an.", "Der Zug kommt vielleicht um acht an, ich glaube, das ist möglich."),
+    "pt": ("O trem chega às oito.", "Talvez o trem chegue às oito, acho que é possível."),
+    "it": ("Il treno arriva alle otto.", "Forse il treno arriva alle otto, penso che sia possibile."),
+    "ru": ("Поезд прибывает в восемь.", "Возможно, поезд прибывает в восемь, мне кажется."),
+    "zh": ("火车在八点到。", "火车可能在八点到，我觉得不一定。"),
+    "ja": ("電車は八時に着きます。", "電車はおそらく八時に着くかもしれません。"),
+    "ko": ("기차는 여덟 시에 도착합니다.", "기차는 아마 여덟 시에 도착할 것 같습니다."),
+    "ar": ("القطار يصل في الثامنة.", "ربما يصل القطار في الثامنة، أعتقد ذلك."),
+    "hi": ("ट्रेन आठ बजे आती है।", "शायद ट्रेन आठ बजे आती है, मुझे लगता है।"),
+}
+
+
+@pytest.mark.parametrize("language", HELD_BACK)
+def test_hedges_are_known_in_every_language(language: str) -> None:
+    sure, unsure = HELD_BACK[language]
+    assert read(sure).language == read(unsure).language == language
+    assert changes(sure, unsure)["hedging"] > 0.2
+
+
+LETTERS = {
+    "es": (
+        "Oye, qué guay lo tuyo, vale? Jajaja, chao!",
+        "Estimado señor: le agradecería una respuesta. Atentamente.",
+    ),
+    "fr": (
+        "Salut, c'est cool ton truc, ouais! Bisous!",
+        "Monsieur, je vous prie d'agréer mes salutations. Cordialement.",
+    ),
+    "de": (
+        "Hey, das ist echt krass, ne? Tschüss!",
+        "Sehr geehrte Damen und Herren, hiermit teile ich mit, dass das gilt.",
+    ),
+    "pt": (
+        "Oi, cara, que legal isso aí, né? Valeu, tchau!",
+        "Prezado senhor, solicito uma resposta. Atenciosamente.",
+    ),
+    "it": (
+        "Ehi ragazzi, che figata, boh! Ciao!",
+        "Egregio dottore, porgo i miei cordiali saluti. Inoltre, la ringrazio.",
+    ),
+    "ru": (
+        "Привет, ну это круто, блин! Пока!",
+        "Уважаемый господин, настоящим сообщаем о решении. С уважением.",
+    ),
+    "zh": ("嗨，哥们，这个超级棒啊，哈哈！拜拜！", "尊敬的先生：根据您的来信，我们敬请您回复。此致，敬礼。"),
+    "ja": (
+        "やあ、めっちゃやばいじゃん。まじだよね。",
+        "拝啓。お願いいたします。何卒よろしくお願い申し上げます。敬具。",
+    ),
+    "ko": ("야, 진짜 대박이야. 완전 짱이네 ㅋㅋ", "존경하는 선생님께 말씀드립니다. 답변을 주시기 바랍니다."),
+    "ar": (
+        "أهلا، شو هذا؟ حلو كتير هههه، يلا باي!",
+        "السيد المحترم، تحية طيبة وبعد، يسرنا أن نرد. تفضلوا بقبول فائق الاحترام.",
+    ),
+    "hi": ("अरे यार, यह तो मस्त है! चलो भाई, वाह!", "आदरणीय महोदय, आपसे निवेदन है कि उत्तर प्रदान करें। सादर, भवदीय।"),
+}
+
+
+@pytest.mark.parametrize("language", LETTERS)
+def test_a_letter_is_more_formal_than_a_chat_in_every_language(language: str) -> None:
+    chat, letter = LETTERS[language]
+    assert read(chat).language == read(letter).language == language
+    assert changes(chat, letter)["formality"] > 0.3
 
 
 def test_a_month_a_topic_and_a_request_are_no_hedges() -> None:
