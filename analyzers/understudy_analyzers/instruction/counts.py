@@ -19,12 +19,12 @@ from understudy_analyzers.instruction.kind import Kind, Relation
 from understudy_analyzers.instruction.prompt import Prompt
 from understudy_analyzers.instruction.verdict import Instruction
 
-_NOT_WORDS = frozenset(
+NOT_WORDS = frozenset(
     "in that which of to for from you with is as at on and or the a an your it below above only must should related provided "
     "given into such have has are no not per each count limit counts processor document file doc long length maximum minimum "
     "limits games game search searches art choice order i we they this these those when where if so but by about who what how "
     "correctly incorrectly more less than like up do does can starting beginning ending using used need needed based then "
-    "appear appears appearing occur occurs show shows used be will would are before after other else another following maximum problem problems between within spoken per".split()
+    "written spelled typed appear appears appearing occur occurs show shows used be will would are before after other else another following maximum problem problems between within spoken per".split()
 )
 """What follows "word" in prose where no word is named."""
 _TIMES = re.compile(
@@ -100,7 +100,7 @@ def _token(found: re.Match[str]) -> tuple[str | None, Kind]:
     word = grammar.unquote(found["word"] or found["quoted"])
     if re.search(r"[=(){}<>\\]", word):
         return None, Kind.FREQUENCY
-    if found["word"] and word.lower() in _NOT_WORDS and not re.match(QUOTED, found["word"]):
+    if found["word"] and word.lower() in NOT_WORDS and not re.match(QUOTED, found["word"]):
         return None, Kind.FREQUENCY
     if len(word) == 1 and not word.isalnum():
         return word, Kind.LETTERS

@@ -89,11 +89,17 @@ def _agreed(found: list[Instruction], read: Prompt) -> Iterator[Instruction]:
                 continue
             case Kind.PARAGRAPHS if not one.words and Kind.SECTIONS in kinds:
                 continue
+            case Kind.WORDS if any(other.kind is Kind.CAPITALS and _overlap(one, other) for other in found):
+                continue
             case Kind.SECTIONS if one.words == ("Paragraph",) and Kind.FIRST_WORD in kinds:
                 continue
             case Kind.EXISTENCE | Kind.FORBIDDEN if _inside(one, found):
                 continue
         yield one
+
+
+def _overlap(one: Instruction, other: Instruction) -> bool:
+    return one.start < other.end and other.start < one.end
 
 
 def _asks(one: Instruction, read: Prompt) -> bool:
@@ -120,7 +126,7 @@ def _inside(one: Instruction, found: list[Instruction]) -> bool:
     for other in found:
         if other.kind not in others or other.kind is Kind.REPEAT:
             continue
-        if other.start < one.end and one.start < other.end and words & {word.lower() for word in other.words}:
+        if _overlap(one, other) and words & {word.lower() for word in other.words}:
             return True
         if other.kind is Kind.SECTIONS and any(
             word.lower().startswith(other.words[0].lower()) for word in one.words

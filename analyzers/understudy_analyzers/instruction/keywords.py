@@ -5,7 +5,7 @@
 import re
 from collections.abc import Iterator
 
-from understudy_analyzers.instruction.counts import counts
+from understudy_analyzers.instruction.counts import NOT_WORDS, counts
 from understudy_analyzers.instruction.grammar import (
     QUOTED,
     QUOTES,
@@ -57,14 +57,6 @@ _LABEL = re.compile(
     rf"(?P<to> to (?:avoid|exclude|omit|include|use|mention|incorporate|be avoided|be included))?:\s{{0,2}}{_LIST}",
     re.IGNORECASE,
 )
-_NOT_WORDS = frozenset(
-    "in that which of to for from you with is as at on and or the a an your it below above only must should related provided "
-    "given into such have has are no not per each count limit counts processor document file doc long length maximum minimum "
-    "limits games game search searches art choice order i we they this these those when where if so but by about who what how "
-    "correctly incorrectly more less than like up do does can starting beginning ending using used need needed based then "
-    "appear appears appearing occur occurs show shows used be will would are before after other else another following maximum problem problems between within spoken per".split()
-)
-"""What follows "word" in prose where no word is named."""
 _SURE = re.compile(r"\b(?:sure|ensur\w+|see to it|check|certain)(?: that)? ?$", re.IGNORECASE)
 
 
@@ -99,7 +91,7 @@ def _listed(found: re.Match[str]) -> tuple[tuple[str, ...], str]:
         return (), at
     parts = re.split(r" ?, ?(?:and |or |& )?| (?:and|or|nor|&) | ?/ ?", said)
     listed = tuple(dict.fromkeys(part for part in parts if part))
-    cut = next((n for n, word in enumerate(listed) if word.lower() in _NOT_WORDS), len(listed))
+    cut = next((n for n, word in enumerate(listed) if word.lower() in NOT_WORDS), len(listed))
     if cut == 0:
         return (), at
     follows = found.string[found.end(at) : found.end(at) + 1]
