@@ -14,7 +14,8 @@ from understudy_analyzers import judge, refusal, structure
 from understudy_analyzers.agreement.choice import chosen, options
 from understudy_analyzers.agreement.form import words
 from understudy_analyzers.expectation import Expectation, Structure
-from understudy_analyzers.numbers import equal, results, written
+from understudy_analyzers.numbers import equal, results
+from understudy_analyzers.numbers.compare import written
 
 SHORT = 30
 """Words up to which a reply is right or wrong as a whole."""

@@ -52,10 +52,14 @@ def equal(one: Decimal, other: Decimal) -> bool:
 def results(base: str, other: str, prompt: str, asks: bool) -> tuple[Answer | None, Answer | None] | None:
     """The answers of two texts where answers are what counts; None where they are not."""
     left, right = answer(base, prompt), answer(other, prompt)
-    marked = left is not None and left.stated and right is not None and right.stated
-    if not marked and not (asks and (_sums(prompt) or max(len(base), len(other)) <= SHORT)):
-        return None
-    return left, right
+    marked = [one is not None and one.stated for one in (left, right)]
+    if all(marked):
+        return left, right
+    # A prose reply without any number answers no sum: then neither does the other's last one.
+    known = any(marked) or (left is not None and right is not None)
+    if asks and known and (_sums(prompt) or max(len(base), len(other)) <= SHORT):
+        return left, right
+    return None
 
 
 def _sums(prompt: str) -> bool:

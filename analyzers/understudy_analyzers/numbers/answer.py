@@ -72,16 +72,20 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _ASIDE = re.compile(
-    r"(?:\b(?:in|after|for|over|every|per|within|from|by|than|on|at|to|when|if|between|each of|of the|of his|of her|of their|of its|of these|"
+    r"(?:\b(?:to \w{2,12}|pace of|speed of|rate of|with|in|after|for|over|every|per|within|from|by|than|on|at|to|when|if|between|each of|of the|of his|of her|of their|of its|of these|"
     r"all|for each of|en|después de|durante|cada|por|dans|après|pendant|pour|chaque|nach|für|in den|pro|alle|em|depois de|dopo|ogni|per)"
     r"(?: the| his| her| their| all| first| last| next| other)?)\s$",
+    re.IGNORECASE,
+)
+_COURTESY = re.compile(
+    r"\b(?:let me know|hope (?:this|that)|feel free|if you (?:have|need|want)|would you like)\b",
     re.IGNORECASE,
 )
 _FRACTION = re.compile(r" ?[/⁄] ?([0-9]{1,6})(?![0-9/])")
 _MIXED = re.compile(r" ([0-9]{1,4})[/⁄]([0-9]{1,4})(?![0-9/])")
 _ASKED = re.compile(
     r"\bhow (?:many|much)\b|\bwhat (?:is|was|are|will be|would be) (?:the |his |her |their )?(?:\w+ ){0,2}(?:total|number|amount|sum|average|mean|"
-    r"difference|product|ratio|percentage|probability|price|cost|profit|value|area|perimeter|volume|speed|distance|age|result)\b|"
+    r"product|ratio|percentage|probability|price|cost|profit|value|area|perimeter|volume|speed|distance|age)\b|"
     r"\b(?:calculate|compute|evaluate|find) (?:the|what|how|its)\b|\bcuánt[oa]s?\b|\bcombien\b|\bwie ?viele?\b|\bquant[oaie]s?\b|"
     r"多少|几[个個]|何[個人円本枚匹冊回歳]|いくつ|いくら|몇|얼마|\bсколько\b|كم |कितन",
     re.IGNORECASE,
@@ -191,7 +195,7 @@ def _bold(tail: str, prompt: str) -> Answer | None:
 def _last(tail: str, prompt: str) -> Answer | None:
     end = len(tail)
     for start, stop in _sentences(tail):
-        if _DIGIT.search(tail, start, stop):
+        if _DIGIT.search(tail, start, stop) and not _COURTESY.search(tail, start, stop):
             return _read(tail[start:stop], start, "last", prompt=prompt)
         end = start
     if end == 0 and len(tail) <= PHRASE and (number := spoken(tail, "en")) is not None:

@@ -88,9 +88,9 @@ def numerals(text: str, comma: bool | None = None, most: int = MOST) -> list[Num
     folded = fold(text)
     markers = {found.start(1) for found in _MARKER.finditer(folded)}
     tokens: list[tuple[int, str]] = []
-    for token in _NUMBER.finditer(folded):
-        if token.start() not in markers:
-            tokens.append((token.start(), token.group()))
+    for written in _NUMBER.finditer(folded):
+        if written.start() not in markers:
+            tokens.append((written.start(), written.group()))
             if len(tokens) == most:
                 break
     if comma is None:
@@ -115,10 +115,12 @@ def _commas(tokens: Iterable[str]) -> bool:
 
 
 def _made(text: str, start: int, token: str, comma: bool) -> Numeral | None:
+    end = start + len(token)
+    # Who writes the sign behind the number writes a comma in it.
+    comma = comma or text[end : end + 2].lstrip(" ")[:1] == "€"
     number = Decimal(token) if token.isdigit() else value(token, comma)
     if number is None:
         return None
-    end = start + len(token)
     if start and text[start - 1] == "." and not (start > 1 and text[start - 2].isalnum()):
         start, number = start - 1, number.scaleb(-len(token))
     # Scientific notation or a word for the scale: seldom there, so the next character is asked first.
