@@ -112,7 +112,7 @@ def _same(pair: Pair) -> Pair:
 def _rate(costs: Costs) -> Estimate | None:
     """Pairs a second: the median over rounds, with its interval."""
     whole = np.sum(list(costs.values()), axis=0)
-    return estimate([ROUND / whole[n : n + ROUND].sum() for n in range(0, len(whole), ROUND)])
+    return estimate([ROUND / float(whole[n : n + ROUND].sum()) for n in range(0, len(whole), ROUND)])
 
 
 def _means(costs: Costs) -> dict[str, float]:

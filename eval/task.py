@@ -1,7 +1,7 @@
 """Whether the type of task is told right: prompts in twelve languages, written and labelled by hand.
 
-One hand wrote prompts and rules: task.tsv first, then the rules with that list at hand, then task_after.tsv, by which no
-rule was ever changed. Figures are those of the second list.
+One hand wrote prompts and rules: task.tsv first, then the rules with that list at hand, then task_after.tsv, by which
+no rule was changed. Figures are those of the second list.
 """
 
 from collections.abc import Iterable

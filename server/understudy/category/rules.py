@@ -63,7 +63,7 @@ RULES: Final[tuple[tuple[str, frozenset[str], re.Pattern[str]], ...]] = (
     (
         "extraction",
         _stems(
-            "json extr pars enti yaml xml clas sent pull labe cate caté kate fill sche spam ordn klas estr comm fiel tag iden key find conv tone deci rele relè repè posi neut"
+            "json extr pars enti yaml xml clas sent pull labe cate caté kate fill sche spam ordn klas estr comm fiel tag iden key find conv tone deci enta rele relè repè posi neut"
         ),
         re.compile(
             r"\b(?:json|extract|parse (?:the|this|these)|entit(?:y|ies)\b|extrae|extrai[rsta]|extrahier|estra(?:i|rre)\b|yaml|xml\b|classif(?:y|ication|ica|ique|iez|ie)\b|"
@@ -134,7 +134,7 @@ RULES: Final[tuple[tuple[str, frozenset[str], re.Pattern[str]], ...]] = (
         "creative",
         _stems(
             "writ comp crea tell make inve craf escr écri schr imag cont pret come draf cuén raco rédi erzä erfi dich verf "
-            "scri racc once role crie poem haik lime sonn shor fair bedt camp spoo lyri euol eulo slog tagl fan micr dung scen open denk gute invé rose verse funn"
+            "scri racc once role crie poem haik lime sonn shor fair bedt camp spoo lyri euol eulo slog tagl fan micr dung scen open denk gute invé rose verse funn fanf"
         ),
         re.compile(
             r"\b(?:write|compose|create|tell|make up|invent|craft|imagine|come up with|draft)\b[^\n]{0,50}\b(?:poem|story|stories|song|lyrics|haiku|limerick|tale|novel|script|dialogue|joke|rap|verse|"
