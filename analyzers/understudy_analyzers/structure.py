@@ -27,6 +27,7 @@ PYTHON = frozenset({"python", "py", "python3", "py3"})
 _FENCE = re.compile(
     r"^[ \t>]{0,32}(?:[-*+•] {1,4}|\d{1,3}[.)] {1,4})?(`{3,40}|~{3,40})[ \t]*([^\n`]{0,200})$", re.MULTILINE
 )
+_NESTING = re.compile(r"[()\[\]{}]|[-~+]{100,}|(?:\bnot ){100,}|(?: \w{1,40} if){100,}")
 _BRACKETS = re.compile(r"[\[\]{}]")
 _LANGUAGE = re.compile(r"\{?\.?([\w+#-][\w+#.-]{0,19})")
 _BULLET = re.compile(r"^ {0,6}[-*•+] +(\S[^\n]*)$", re.MULTILINE)
@@ -172,7 +173,10 @@ def _python(text: str) -> str | None:
     if not source.strip():
         return None
     parsed = tree(source)
-    return None if isinstance(parsed, SyntaxError) else ast.dump(parsed)
+    try:
+        return None if isinstance(parsed, SyntaxError) else ast.dump(parsed)
+    except RecursionError:
+        return None
 
 
 def tree(source: str) -> ast.Module | SyntaxError:
@@ -197,7 +201,7 @@ def looks_python(text: str) -> bool:
 def _depth(source: str) -> int:
     """An upper bound of nesting: open brackets, indentation, and runs of unary operators."""
     deepest = depth = 0
-    for mark in re.finditer(r"[()\[\]{}]|[-~+]{20,}|(?:\bnot ){20,}|(?: \w+ if){20,}", source):
+    for mark in _NESTING.finditer(source):
         token = mark.group()
         if len(token) > 1:
             return DEEPEST + 1

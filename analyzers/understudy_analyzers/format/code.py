@@ -15,6 +15,7 @@ _BRACKET = r"[()\[\]{}]"
 
 # Every alternative that begins takes what it began, closed or not: a mark that is never closed is read once.
 _CURLY = re.compile(rf"//[^\n]*|{_BLOCK}|{_STRING}|{_CHARACTER}|{_BRACKET}")
+_RUST = re.compile(rf'//[^\n]*|{_BLOCK}|"(?:[^"\\]|\\[\s\S]?)*(?:"|\Z)|{_CHARACTER}|{_BRACKET}')
 _SCRIPT = re.compile(
     rf"//[^\n]*|{_BLOCK}|(?<=[=(,:!&|?{{;\[])[ \t]{{0,4}}/(?![/*])(?:[^/\\\n\[]|\\.|\[[^\]\n]{{0,100}}\]){{1,200}}/|"
     rf"{_STRING}|{_QUOTED}|`(?:[^`\\]|\\[\s\S]?)*(?:`|\Z)|{_BRACKET}"
@@ -24,7 +25,8 @@ _QUERY = re.compile(rf"--[^\n]*|{_BLOCK}|'[^']*(?:'|\Z)|{_STRING}|[()]")
 _SHARP = re.compile(rf"\#[^\n]*|{_STRING}|{_QUOTED}|{_BRACKET}")
 
 BALANCED: dict[str, re.Pattern[str]] = {
-    **dict.fromkeys("c cpp c++ cc h hpp cs csharp c# java rust rs kotlin kt swift scala".split(), _CURLY),
+    **dict.fromkeys("c cpp c++ cc h hpp cs csharp c# java kotlin kt swift scala".split(), _CURLY),
+    **dict.fromkeys(("rust", "rs"), _RUST),
     **dict.fromkeys("js javascript ts typescript node go golang dart solidity".split(), _SCRIPT),
     **dict.fromkeys("css scss less".split(), _STYLE),
     **dict.fromkeys("sql mysql postgresql postgres sqlite plsql tsql".split(), _QUERY),
@@ -47,6 +49,7 @@ FAMILIES: dict[str, frozenset[str]] = {
 }
 """Language asked for -> names that fences give it."""
 
+_BRANCHES = re.compile(r"^[ \t]*#[ \t]*el(?:se|if)\b|\$\{[^}`\n]{0,200}`", re.MULTILINE)
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 _SHELL = re.compile(
     r"^[ \t]*(?:[!%$][ \t]?[a-z]|pip3? install |python3? \S+\.py\b|conda )[^\n]*$", re.MULTILINE
@@ -68,24 +71,27 @@ def broken(language: str, body: str) -> Fault | None:
     if language in PYTHON:
         return python(body)
     tokens = BALANCED.get(language)
-    return balance(body, tokens) if tokens else None
+    # Brackets need not balance over the branches of a preprocessor, and templates within templates are not read.
+    return balance(body, tokens) if tokens and not _BRANCHES.search(body) else None
 
 
 def python(body: str) -> Fault | None:
     """What Python's parser says. Shell lines of notebooks are passed over, and so are sessions and Python 2."""
     if _SESSION.search(body) or not _PYTHONIC.search(body):
         return None
-    source = _SHELL.sub("", dedent(body))
+    source = dedent(body)
     parsed = tree(source)
-    if not isinstance(parsed, SyntaxError):
+    if isinstance(parsed, SyntaxError) and _SHELL.search(source):
+        source = _SHELL.sub("", source)
+        parsed = tree(source)
+    if not isinstance(parsed, SyntaxError) or parsed.lineno is None:
         return None
     if _ELDER.search(source):
         return balance(body, _SHARP)
     # A function of which only a remark is shown is a sketch, and no broken code.
     if _sketch(_REMARK.sub(r"\1pass", source)):
         return None
-    line = parsed.lineno or 1
-    start = sum(len(one) + 1 for one in body.split("\n")[: line - 1])
+    start = sum(len(one) + 1 for one in body.split("\n")[: parsed.lineno - 1])
     return Fault(f"Python does not parse: {parsed.msg}"[:120], min(start, len(body)))
 
 

@@ -6,11 +6,12 @@ open, and values with a second mapping in them. Block scalars are passed over.
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from understudy_analyzers.format.fault import Fault
 
 _KEY = re.compile(
-    r"(?:\"(?:[^\"\\\n]|\\.){0,200}\"|'[^'\n]{0,200}'|[^\s\"'#&*!|>%@`\[\]{},-][^\n#]{0,200}?|-?[^\s\"'#:-][^\n#]{0,200}?):(?=\s|$)"
+    r"(?:\"(?:[^\"\\\n]|\\.){0,200}\"|'[^'\n]{0,200}'|[^\s\"'#&*!|>%@`\[\]{},-][^\n#]{0,200}?|-[^\s\"'#:\[{-][^\n#]{0,200}?):(?=\s|$)"
 )
 _BLOCK = re.compile(r"(?:^|[:\-\s])[|>][+-]?\d?[+-]?\s*(?:#.*)?$")
 _INNER = re.compile(r"^[^\s\"'\[{&*!|>#][^\"'#]*?\S: \S")
@@ -27,54 +28,90 @@ def likely(body: str) -> bool:
 
 def broken(body: str) -> Fault | None:
     """The first line that is no YAML."""
-    levels: list[int] = []
-    flow: list[str] = []
-    block = scalar = -1
-    before = ""
+    reader = _Reader()
     for at, line in _lines(body):
+        if line and (note := reader.line(line)):
+            return Fault(f"YAML: {note}", at, at + len(line))
+    return Fault("YAML: a bracket is never closed") if reader.flow else None
+
+
+@dataclass(slots=True)
+class _Reader:
+    """What the lines so far leave open."""
+
+    levels: list[int] = field(default_factory=list)
+    """Indentations of the mappings and lists that are open."""
+    flow: list[str] = field(default_factory=list)
+    """Brackets that are open."""
+    block: int = -1
+    """Indentation above which lines are text of a block scalar; -1 outside of one."""
+    plain: int = -1
+    """Indentation above which a line may go on with the value before it."""
+    value: str = ""
+    """The value before; empty where a mapping may stand below."""
+
+    def line(self, line: str) -> str | None:
+        """Read a line that is not blank; what is wrong with it."""
         bare = line.strip()
         indent = len(line) - len(line.lstrip(" "))
-        if not bare or (block >= 0 and indent > block):
-            continue
-        block = -1
-        if bare.startswith("#") or (not indent and bare.startswith(_MARKERS)):
-            levels, scalar = ([], -1) if bare.startswith(_MARKERS) else (levels, scalar)
-            continue
-        if flow:
-            if _flow(bare, flow):
-                return Fault("YAML: brackets do not match", at, at + len(line))
-            continue
+        if self.block >= 0 and indent > self.block:
+            return None
+        self.block = -1
+        if not indent and bare.startswith(_MARKERS):
+            self.levels, self.plain = [], -1
+            return None
+        if bare.startswith("#"):
+            return None
+        if self.flow:
+            return "brackets do not match" if _flow(bare, self.flow) else None
         if line[indent] == "\t":
-            return Fault("YAML: a tab indents", at, at + len(line))
+            return "a tab indents"
+        return self._entry(bare, indent)
+
+    def _entry(self, bare: str, indent: int) -> str | None:
+        """Read a key, an item or what goes on with the value before."""
         item = bare == "-" or bare.startswith("- ")
         while bare.startswith("- "):
             # A key behind a dash stands where it stands: its siblings line up with it.
-            if not _settle(levels, indent):
-                return Fault("YAML: indentation fits no level", at, at + len(line))
+            if not self._settle(indent):
+                return "indentation fits no level"
             rest = bare[2:].lstrip()
             indent += len(bare) - len(rest)
             bare = rest
         key = _KEY.match(bare)
-        if key is None and not item and scalar >= 0 and indent > scalar:
-            continue
-        if key is None and not item and not (bare[0] in "[{\"'" and not levels):
-            return Fault("YAML: neither a key nor an item", at, at + len(line))
-        if not item and key and before and indent > (levels[-1] if levels else 0):
-            return Fault("YAML: a mapping below a value", at, at + len(line))
-        if (key or item) and not _settle(levels, indent):
-            return Fault("YAML: indentation fits no level", at, at + len(line))
-        value = bare[key.end() :].strip() if key else bare if bare != "-" else ""
-        if _BLOCK.search(bare):
-            block, before = levels[-1] if levels else 0, ""
-            continue
-        if key and _INNER.match(value):
-            return Fault("YAML: a mapping inside a value", at, at + len(line))
-        if value.startswith(("[", "{", '"', "'")):
-            if _flow(value, flow):
-                return Fault("YAML: brackets or quotes do not match", at, at + len(line))
-        scalar = levels[-1] if levels else 0
-        before = "" if value.startswith(("&", "!", "#")) else value
-    return Fault("YAML: a bracket is never closed", 0) if flow else None
+        if not key and not item:
+            if self.plain >= 0 and indent > self.plain:
+                return None
+            if self.levels or bare[0] not in "[{\"'":
+                return "neither a key nor an item"
+        if key and not item and self.value and indent > (self.levels[-1] if self.levels else 0):
+            return "a mapping below a value"
+        if (key or bare == "-") and not self._settle(indent):
+            return "indentation fits no level"
+        return self._scalar(bare[key.end() :].strip() if key else bare.removeprefix("-"), key is not None)
+
+    def _scalar(self, value: str, keyed: bool) -> str | None:
+        """Read what stands behind a key or a dash."""
+        self.plain = self.levels[-1] if self.levels else 0
+        if _BLOCK.search(value):
+            self.block, self.value = self.plain, ""
+            return None
+        self.value = "" if value.startswith(("&", "!", "#")) else value
+        if keyed and _INNER.match(value):
+            return "a mapping inside a value"
+        if value.startswith(("[", "{", '"', "'")) and _flow(value, self.flow):
+            return "brackets or quotes do not match"
+        return None
+
+    def _settle(self, indent: int) -> bool:
+        """Leave the levels that ended; False when the indentation is between two of them."""
+        while self.levels and self.levels[-1] > indent:
+            self.levels.pop()
+            if not self.levels or self.levels[-1] < indent:
+                return False
+        if not self.levels or self.levels[-1] < indent:
+            self.levels.append(indent)
+        return True
 
 
 def _lines(body: str) -> Iterator[tuple[int, str]]:
@@ -82,17 +119,6 @@ def _lines(body: str) -> Iterator[tuple[int, str]]:
     for line in body.split("\n"):
         yield at, line.rstrip()
         at += len(line) + 1
-
-
-def _settle(levels: list[int], indent: int) -> bool:
-    """Leave the levels that ended; False when the indentation is between two of them."""
-    while levels and levels[-1] > indent:
-        levels.pop()
-        if not levels or levels[-1] < indent:
-            return False
-    if not levels or levels[-1] < indent:
-        levels.append(indent)
-    return True
 
 
 def _flow(value: str, opened: list[str]) -> bool:
