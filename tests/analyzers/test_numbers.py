@@ -170,6 +170,14 @@ def test_another_way_to_the_same_result_is_the_same_number(scored: Any) -> None:
     assert scored(Numbers(), a_pair(story, "29 + 38 = 67", wrong)).value("numbers") == 0
 
 
+def test_a_reply_that_is_a_number_is_an_answer_whatever_was_asked(scored: Any) -> None:
+    worked = "First 20 - 5 = 15, and then 15 + 3 = **18**."
+    assert scored(Numbers(), a_pair("", "$18", worked)).value("numbers") == 1
+    assert scored(Numbers(), a_pair("", "19.", worked)).value("numbers") == 0
+    # Two bare numbers are no mark of what is counted: "2 cats" is more than a number.
+    assert answer("2 cats").mark == "last"  # type: ignore[union-attr]
+
+
 def test_numbers_of_prose_are_compared_one_by_one(scored: Any) -> None:
     text = "The shop opens at {} and closes at 18."
     assert scored(Numbers(), a_pair("When?", text.format(9), text.format(8))).value("numbers") == 0.5

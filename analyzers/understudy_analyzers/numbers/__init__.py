@@ -53,7 +53,7 @@ def results(base: str, other: str, prompt: str, asks: bool) -> tuple[Answer | No
     """The answers of two texts where answers are what counts; None where they are not."""
     left, right = answer(base, prompt), answer(other, prompt)
     marked = [one is not None and one.stated for one in (left, right)]
-    if all(marked):
+    if all(marked) or any(one is not None and one.mark == "bare" for one in (left, right)):
         return left, right
     # A prose reply without any number answers no sum: then neither does the other's last one.
     known = any(marked) or (left is not None and right is not None)

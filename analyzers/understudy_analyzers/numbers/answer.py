@@ -22,6 +22,8 @@ READ = 20_000
 """Characters of a reply that are searched, from its end: answers stand last."""
 CLOSING = 600
 """Characters from the end in which bold type marks an answer."""
+BARE = 40
+"""Characters up to which a reply may be nothing but a number."""
 PHRASE = 120
 """Characters of a marked phrase."""
 
@@ -34,12 +36,12 @@ class Answer:
     start: int
     end: int
     mark: str
-    """boxed, hashes, said, bold, or last: no mark at all."""
+    """boxed, hashes, said, bare (the reply is nothing else), bold, or last: no mark at all."""
 
     @property
     def stated(self) -> bool:
         """True when the reply itself says that this is its answer."""
-        return self.mark in ("boxed", "hashes", "said")
+        return self.mark in ("boxed", "hashes", "said", "bare")
 
 
 _NOUNS = {
@@ -100,7 +102,7 @@ def answer(text: str, prompt: str = "") -> Answer | None:
     if (thought := text.rfind("</think>", offset)) >= 0:
         offset = thought + 8
     tail = fold(text[offset:])
-    for read in (_boxed, _hashes, _said, _bold, _last):
+    for read in (_bare, _boxed, _hashes, _said, _bold, _last):
         if (found := read(tail, prompt)) is not None:
             return Answer(found.value, found.start + offset, found.end + offset, found.mark)
     return None
@@ -121,6 +123,13 @@ def final(text: str, prompt: str = "") -> Decimal | None:
 def asked(prompt: str) -> bool:
     """True when the end of a prompt asks for a number."""
     return _ASKED.search(prompt[-600:]) is not None
+
+
+def _bare(tail: str, prompt: str) -> Answer | None:
+    if len(tail) > BARE or any(map(str.isalpha, tail)):
+        return None
+    found = numerals(tail, most=2)
+    return Answer(found[0].value, found[0].start, found[0].end, "bare") if len(found) == 1 else None
 
 
 def _boxed(tail: str, prompt: str) -> Answer | None:
