@@ -24,6 +24,10 @@ _EXACTLY = re.compile(
 )
 _CHANGED = re.compile(r"\bbut (?:change|replace|swap|with|in)\b|\bexcept\b", re.IGNORECASE)
 _BELOW = re.compile(r"\b(?:below|following|comes next|that follows)\b", re.IGNORECASE)
+_LEADS = re.compile(
+    r"[^.\n]{0,60}\b(?:request|task|question|prompt|instructions?|this)\b[^.\n]{0,20}[.:]?", re.IGNORECASE
+)
+"""What leads up to a request, and is none itself."""
 _HERE = re.compile(r"\brepeat[^\n\"“]{0,30}[\"“](?P<said>[^\"”\n]{15,600})[\"”]", re.IGNORECASE)
 
 
@@ -41,10 +45,10 @@ def repeat(prompt: Prompt) -> Iterator[Instruction]:
             continue
         if (here := _HERE.match(text[found.start() : found.start() + 700])) is not None:
             wanted: str | None = here["said"]
-        elif _BELOW.search(prompt.sentence(*found.span())) or text[: found.start()].strip().count(" ") <= 3:
-            wanted = _below(text, found)
         else:
-            wanted = _above(text, found) or _below(text, found)
+            above, below = _above(text, found), _below(text, found)
+            under = _BELOW.search(prompt.sentence(*found.span())) or (below and _LEADS.fullmatch(above or ""))
+            wanted = below if under else above or below
         if wanted:
             yield Instruction(Kind.REPEAT, (wanted,), start=found.start(), end=found.end())
             return

@@ -75,6 +75,13 @@ _PASSIVELY = re.compile(
     r"\b(?:your|the|entire|whole|full) (?:[a-z]+ )?(?:response|answer|reply|output|text|story|poem|email|letter) (?:[^.\n\"“”]{0,60} )?(?:be|is) (?:wrapped|enclosed|surrounded|contained|put|placed|in|inside|within)\b",
     re.IGNORECASE,
 )
+_WHOLLY = re.compile(
+    r"\b(?:entire|whole|complete|full) [a-z]+ (?:(?!and |with )[a-z]+ ){0,4}(?:in|inside|within|between|by|with) (?:double )?quot|"
+    r"\b(?:begin|start)s? and (?:end|finish)(?:s|es)? with (?:a )?double quot|"
+    r"\b(?:response|answer|reply|output) (?:to be )?(?:wrapped|enclosed|surrounded|put|placed)\b|"
+    r"quotation marks (?:should|must|have to) (?:wrap|surround|enclose) (?:your|the)\b",
+    re.IGNORECASE,
+)
 _QUOTING = re.compile(
     r"\b(?:title|name|word|words|keyword|phrase|dialogue|quote from|quotes by|each|every|term|author|speech|character|sentence|line)s?\b",
     re.IGNORECASE,
@@ -94,11 +101,12 @@ _LAST = re.compile(
     re.IGNORECASE,
 )
 _FINAL = re.compile(
-    rf"\b(?:your|the) (?:very )?(?:last|final|closing) (?:sentence|line|words?|phrase) (?:should|must|has to|have to|needs to|is to|are to|will) (?:be|read|say)(?: exactly)?:? (?P<quoted>{QUOTED})",
+    rf"\b(?:your|the) (?:very )?(?:last|final|closing) (?:sentence|line|words?|phrase) (?:(?:should|must|has to|have to|needs to|is to|are to|will) )?(?:be|read|say)(?: exactly)?:? (?P<quoted>{QUOTED})",
     re.IGNORECASE,
 )
 _AS_LAST = re.compile(
-    rf"\b(?:use|make|put|place|add|include|have)\b[^.\n\"“”]{{0,30}}(?P<quoted>{QUOTED})[^.\n\"“”]{{0,40}}\b(?:as|at|be) the (?:very )?(?:last|final|end|closing)\b",
+    rf"\b(?:use|make|put|place|add|include|have)\b[^.\n\"“”]{{0,30}}(?P<quoted>{QUOTED})(?:[^.\n\"“”]{{0,40}}\b(?:as|at|be))? the (?:very )?(?:last|final|end|closing)\b"
+    rf"|\bat the very end(?: of (?:your|the) [a-z]+)?,? (?:please )?(?:write|add|say|put|include|state)s?:? (?P<then>{QUOTED})",
     re.IGNORECASE,
 )
 _SUBJECT = re.compile(
@@ -156,11 +164,11 @@ def quotation(prompt: Prompt) -> Iterator[Instruction]:
     for found in _WRAP.finditer(prompt.plain):
         if denied(prompt.plain, found.start()):
             continue
-        passive = _PASSIVELY.search(prompt.sentence(*found.span())[:400]) is not None
-        if passive or (_ALL.search(found.group())) is not None:
+        sentence = prompt.sentence(*found.span())
+        if _PASSIVELY.search(sentence) or _WHOLLY.search(sentence) or _ALL.search(found.group()):
             between = found["what"]
             if _QUOTING.search(between) and not re.search(
-                r"\b(?:entire|whole|complete|full|everything)\b", found.group(), re.I
+                r"\b(?:entire|whole|complete|full|everything)\b", found.group(), re.IGNORECASE
             ):
                 continue
             yield Instruction(Kind.QUOTATION, start=found.start(), end=found.end())
@@ -184,7 +192,7 @@ def ending(prompt: Prompt) -> Iterator[Instruction]:
     for pattern in (_LAST, _AS_LAST, _FINAL):
         for found in pattern.finditer(text):
             groups = found.groupdict()
-            said = groups.get("quoted") or groups.get("said") or ""
+            said = groups.get("quoted") or groups.get("then") or groups.get("said") or ""
             if groups.get("rest") is not None:
                 if not groups.get("colon"):
                     continue

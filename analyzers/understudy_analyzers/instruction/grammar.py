@@ -38,8 +38,13 @@ _BEFORE = (
     rf"(?:(?P<least>{_LEAST})|(?P<most>{_MOST})|(?P<more>{_MORE})|(?P<fewer>{_FEWER})|(?P<exact>{_EXACT})|"
     r"(?P<between>between|from)|(?P<about>about|around|approximately|roughly|approx\.|some|nearly|almost|~))"
 )
-_UP = r"or (?:more|greater|above|longer|over)|(?:at )?(?:a |the )?(?:very )?(?:least|minimum)|and (?:above|up|over)"
-_DOWN = r"or (?:less|fewer|under|below|shorter)|(?:at )?(?:a |the )?(?:very )?(?:most|maximum)|max\b|tops"
+_UP = (
+    r"or (?:more|greater|above|longer|over)|at (?:the )?(?:very )?least|(?:at )?(?:a |the )?minimum|"
+    r"and (?:above|up|over)"
+)
+_DOWN = (
+    r"or (?:less|fewer|under|below|shorter)|at (?:the )?(?:very )?most|(?:at )?(?:a |the )?maximum|max\b|tops"
+)
 _AFTER = r"(?: |, | \()(?:(?P<{0}up>" + _UP + r")|(?P<{0}down>" + _DOWN + r"))\b"
 AMOUNT = (
     rf"(?:\b{_BEFORE} (?:a total (?:number )?of |the |a |an |of )?)?(?<![\w$€£.,#-])(?P<low>{N})(?P<plus>\+)?"
@@ -62,7 +67,7 @@ WORDS = rf"(?:{WORD}(?:{_NEXT}{WORD}){{0,20}})"
 NO = (
     r"(?:\b(?:not|never|without|avoid(?:s|ing)?|refrain(?:s|ing)? from|exclud(?:e|es|ing)|omit(?:s|ting)?|no|cannot|"
     r"nor|forbidden (?:to|from)|prohibited from|abstain from|steer clear of|stay away from|leave out|"
-    r"free of|free from|devoid of|zero|skip|eliminate|forgo|ban)|n['’]t|n['’]t)\b"
+    r"free of|free from|devoid of|zero|skip|eliminate|forgo|ban)|n['’]t)\b"
 )
 _ITEM = re.compile(rf"{QUOTED}|{WORD}")
 _DENIED = re.compile(rf"{NO}(?:\W+[\w’']+){{0,5}}\W*$", re.IGNORECASE)

@@ -21,14 +21,14 @@ _NAMES = r"(?:key ?-?words?|keys?|words?|terms?|phrases?|names?|expressions?|lin
 _USE = (
     r"(?:includ(?:e|es|ing)|contain(?:s|ing)?|us(?:e|es|ing)|utili[sz](?:e|es|ing)|incorporat(?:e|es|ing)|mention(?:s|ing)?|"
     r"ha(?:s|ve|ving)|featur(?:e|es|ing)|add(?:ing)?|employ(?:s|ing)?|insert(?:ing)?|weav(?:e|ing) in|work(?:ing)? in|"
-    r"say(?:s|ing)?|writ(?:e|ing)|repeat(?:ing)?|with)"
+    r"say(?:s|ing)?|writ(?:e|ing)|repeat(?:ing)?|forget|with)"
 )
 _FILL = (
     r"(?:(?:all|both|each|any|either|of|the|these|those|following|exact|specific|two|three|four|five|six|\d{1,2}|important|"
     r"negative|single|mandatory|required|forbidden|banned|somewhere|also|actual|literal|in|your|response|it|reply|answer) ){0,6}"
 )
 _SUCH = r"(?:,? (?:such as|like|namely|of))?:?(?: |\n|)(?:[-*] )?"
-_LIST = rf"(?P<list>{QUOTES}|{WORDS})"
+_LIST = rf"(?P<list>{QUOTES}|[\[(]?{WORDS})"
 _HELD = re.compile(rf"\b(?P<use>{_USE}) {_FILL}(?P<name>{_NAMES}){_SUCH}(?<=[ \n\[(]){_LIST}", re.IGNORECASE)
 _BANNED = re.compile(
     rf"\b(?:avoid(?:s|ing)?|exclud(?:e|es|ing)|omit(?:s|ting)?|leave out|leaving out|skip(?:ping)?|ban(?:s|ning)?|free of|"
@@ -36,7 +36,7 @@ _BANNED = re.compile(
     re.IGNORECASE,
 )
 _DIRECT = re.compile(
-    rf"\b(?:mention(?:s|ing)?|includ(?:e|es|ing)|contain(?:s|ing)?|us(?:e|es|ing)|say(?:s|ing)?|avoid(?:ing)?|exclud(?:e|ing)|omit(?:ting)?) "
+    rf"\b(?:mention(?:s|ing)?|includ(?:e|es|ing)|contain(?:s|ing)?|us(?:e|es|ing)|say(?:s|ing)?|avoid(?:ing)?|exclud(?:e|ing)|omit(?:ting)?) (?:both |all of |neither )?"
     rf"(?P<list>{QUOTES})",
     re.IGNORECASE,
 )
@@ -48,8 +48,12 @@ _PASSIVE = re.compile(
     r"forbidden|banned|prohibited|off[- ]limits|off the table|allowed|permitted|left out|disallowed|not allowed|not permitted)\w*)",
     re.IGNORECASE,
 )
+_ENSURED = re.compile(
+    rf"\b(?:sure|ensure)(?: that)? (?:all )?(?:the |both )?(?P<name>(?:key ?-?)?(?:words?|terms?|phrases?)) {_LIST} (?:both |all )?(?:appears?|shows? up|occurs?)\b",
+    re.IGNORECASE,
+)
 _THERE = re.compile(
-    rf"\b(?:following|these) (?P<name>{_NAMES}) (?:should|must|have to|need to|are to) (?:all )?(?:be (?:present|included|used|mentioned|found)|appear)[^.\n:]{{0,30}}:\s{{0,2}}{_LIST}",
+    rf"\b(?:following|these) (?P<name>{_NAMES}) (?:(?P<bad>(?:(?:should|must|may|can) ?not|cannot|are not|are) (?:be )?(?:allowed|used|included|permitted|mentioned|forbidden|banned|prohibited|off[- ]limits|appear))|(?:should|must|have to|need to|are to) (?:all )?(?:be (?:present|included|used|mentioned|found)|appear))[^.\n:]{{0,30}}:\s{{0,2}}{_LIST}",
     re.IGNORECASE,
 )
 _LABEL = re.compile(
@@ -65,7 +69,7 @@ def keywords(prompt: Prompt) -> Iterator[Instruction]:
     counted = list(counts(prompt))
     yield from counted
     taken = [(one.start, one.end) for one in counted]
-    for pattern in (_HELD, _BANNED, _DIRECT, _PASSIVE, _THERE, _LABEL):
+    for pattern in (_HELD, _BANNED, _DIRECT, _PASSIVE, _ENSURED, _THERE, _LABEL):
         for found in pattern.finditer(prompt.text):
             listed, at = _listed(found)
             if not listed or any(start < found.end(at) and found.start(at) < end for start, end in taken):
@@ -89,6 +93,7 @@ def _listed(found: re.Match[str]) -> tuple[tuple[str, ...], str]:
     name = (groups.get("name") or "").lower()
     if "word" not in name and "term" not in name:
         return (), at
+    said = said.lstrip("[(")
     parts = re.split(r" ?, ?(?:and |or |& )?| (?:and|or|nor|&) | ?/ ?", said)
     listed = tuple(dict.fromkeys(part for part in parts if part))
     cut = next((n for n, word in enumerate(listed) if word.lower() in NOT_WORDS), len(listed))
@@ -114,8 +119,10 @@ def _stance(text: str, found: re.Match[str], pattern: re.Pattern[str]) -> Kind |
             if found["to"] or re.match(r"\W*(?:required|mandatory|must|necessary)", found.group(), re.I)
             else None
         )
-    if pattern is _THERE:
+    if pattern is _ENSURED:
         return Kind.EXISTENCE
+    if pattern is _THERE:
+        return Kind.FORBIDDEN if found["bad"] else Kind.EXISTENCE
     if pattern is _BANNED:
         return None if denied(text, found.start()) else Kind.FORBIDDEN
     if pattern is _PASSIVE:
@@ -154,6 +161,12 @@ def _stance(text: str, found: re.Match[str], pattern: re.Pattern[str]) -> Kind |
         return None
     no = denied(text, found.start())
     verb = found.group().split(maxsplit=1)[0].lower()
+    if verb == "forget":
+        return (
+            Kind.EXISTENCE
+            if re.search(r"n['’]t $|\bnot $|never $", text[max(0, found.start() - 8) : found.start()])
+            else None
+        )
     if pattern is _DIRECT:
         if verb.startswith(("avoid", "exclud", "omit")):
             return None if no else Kind.FORBIDDEN

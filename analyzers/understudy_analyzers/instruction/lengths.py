@@ -18,7 +18,8 @@ from understudy_analyzers.instruction.verdict import Instruction
 
 _WORDS = amount("words?")
 _COUNT = re.compile(
-    rf"\bword (?:count|limit)(?: [a-z]{{1,10}}){{0,4}}?:? {AMOUNT}(?: words)?{LATE}", re.IGNORECASE
+    rf"(?:\b(?P<bound>minimum|maximum) )?\bword (?:count|limit)(?: [a-z]{{1,10}}){{0,4}}?:? {AMOUNT}(?: words)?{LATE}",
+    re.IGNORECASE,
 )
 _SENTENCES = amount("sentences?")
 _OTHERS = re.compile(
@@ -63,9 +64,15 @@ def words(prompt: Prompt) -> Iterator[Instruction]:
     """`at least 300 words`, `300+ words`, `100 to 120 words`, `a word limit of 50`."""
     yield from _length(prompt, Kind.WORDS, _WORDS)
     for found in _COUNT.finditer(prompt.plain):
-        bare = Relation.LESS if "limit" in found.group().lower() else None
-        for relation, number in relations(found, bare):
-            yield Instruction(Kind.WORDS, (), relation, number + (relation is bare), None, *found.span())
+        said = relations(found)
+        if not said and not found["about"]:
+            number = grammar.value(found["low"])
+            if (found["bound"] or "").lower() == "minimum":
+                said = [(Relation.LEAST, number)]
+            elif found["bound"] or "limit" in found.group().lower():
+                said = [(Relation.LESS, number + 1)]
+        for relation, number in said:
+            yield Instruction(Kind.WORDS, (), relation, number, None, *found.span())
 
 
 def sentences(prompt: Prompt) -> Iterator[Instruction]:

@@ -35,7 +35,7 @@ _GIVEN = re.compile(
     r"\b(?:following|these|those|given|below|above|first|last|from|into)(?: the)? $", re.IGNORECASE
 )
 _LIGHT = r"(?:highlight\w*|itali[cs]\w*|bold\w*|emphasi[sz]\w*)"
-_PIECES = r"(?:text )?(?:sections?|parts?|phrases?|words?|passages?|portions?|sentences?|areas?|pieces?|keywords?|segments?|texts?|terms?|elements?|spans?)"
+_PIECES = r"(?:text )?(?:sections?|parts?|phrases?|words?|passages?|portions?|sentences?|areas?|pieces?|keywords?|segments?|texts?|terms?|elements?|spans?|points?)"
 _HIGHLIGHTS = re.compile(
     rf"\b{_LIGHT}(?:/\w{{1,10}})?(?: [a-z]{{1,12}}){{0,3}}? {AMOUNT}[ -]{ADJECTIVES}{_PIECES}\b{LATE}",
     re.IGNORECASE,
