@@ -125,6 +125,7 @@ def measure(data: Path) -> Section:
         Figure(
             "semantic: Spearman with people's ratings, all pairs of the file",
             stats.over(rated, stats.spearman),
+            0.75,
         ),
     ]
     extraction, choice = agreed(quantized(data, "extraction")), agreed(quantized(data, "mmlu"))

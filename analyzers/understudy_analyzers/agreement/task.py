@@ -5,8 +5,12 @@ refusals by stance, short replies by their words, long prose by likeness. It is 
 or wrong, and graded for prose.
 """
 
+# ruff: noqa: RUF001 - the letters are meant
+
+import re
 from collections import Counter
 from collections.abc import Callable
+from decimal import Decimal
 
 from rapidfuzz.distance import Indel
 
@@ -14,7 +18,7 @@ from understudy_analyzers import judge, refusal, structure
 from understudy_analyzers.agreement.choice import chosen, options
 from understudy_analyzers.agreement.form import words
 from understudy_analyzers.expectation import Expectation, Structure
-from understudy_analyzers.numbers import equal, results
+from understudy_analyzers.numbers import equal, numbers, results
 from understudy_analyzers.numbers.compare import written
 
 SHORT = 30
@@ -26,6 +30,9 @@ MEANING = 0.3
 from another model, another style or another reply less well (AlpacaEval's vicuna and Mixtral, prompts not held out)."""
 SAME, OTHER = 0.65, 0.25
 """Similarity from which long prose counts as agreeing fully, and below which not at all."""
+
+_OPERATIONS = re.compile("[+<>=^≤≥≠×÷]")
+_TOKEN = re.compile(r"\w+|[^\w\s]")
 
 Like = Callable[[], float]
 """Likeness in meaning of the two texts compared, reckoned when it is asked for."""
@@ -44,10 +51,16 @@ def task(base: str, other: str, prompt: str, wanted: Expectation, like: Like) ->
             return found
     ours, theirs = words(base), words(other)
     if min(len(ours), len(theirs)) <= SHORT:
-        return judge.Found(float(ours == theirs), note="short reply, word by word")
+        same = ours == theirs and _signs(base) == _signs(other)
+        return judge.Found(float(same), note="short reply, word by word")
     similar = (1 - MEANING) * wording(ours, theirs) + MEANING * like()
     graded = (similar - OTHER) / (SAME - OTHER)
     return judge.Found(min(1.0, max(0.0, graded)), note=f"prose, similarity {similar:.2f}")
+
+
+def _signs(text: str) -> tuple[list[str], list[Decimal]]:
+    """What words leave out: signs of operations, and numbers with their own."""
+    return _OPERATIONS.findall(text), numbers(text)
 
 
 def wording(ours: list[str], theirs: list[str]) -> float:
@@ -74,14 +87,31 @@ def _code(base: str, other: str, prompt: str, wanted: Expectation, like: Like) -
     if wanted.structure is not Structure.CODE and not structure.looks_python(base):
         return None
     left, right = structure.python_of(base), structure.python_of(other)
+    if left is None and right is None:
+        return _tokens(base, other)
     if left is None or right is None:
-        return None if left is right else judge.Found(0.0, note="one side's code does not parse")
+        return judge.Found(0.0, note="one side's code does not parse")
     if left == right:
         return judge.Found(1.0, note="same syntax tree")
-    # Two programs of some length may differ and both be right: graded by their words, as prose is.
-    ours, theirs = words(base), words(other)
-    value = wording(ours, theirs) if min(len(ours), len(theirs)) > 2 * SHORT else 0.0
-    return judge.Found(value, note="other syntax tree")
+    return judge.Found(_programs(words(base), words(other)), note="other syntax tree")
+
+
+def _tokens(base: str, other: str) -> judge.Found | None:
+    """Code of another language than Python: token by token, blanks aside."""
+    left, right = (
+        [_TOKEN.findall(block.body) for block in structure.fences(text[:LONGEST])] for text in (base, other)
+    )
+    if not left or not right:
+        return None
+    if left == right:
+        return judge.Found(1.0, note="same code, blanks aside")
+    ours, theirs = ([token for block in side for token in block] for side in (left, right))
+    return judge.Found(_programs(ours, theirs), note="other code")
+
+
+def _programs(ours: list[str], theirs: list[str]) -> float:
+    """Two programs of some length may differ and both be right: graded by their words, as prose is."""
+    return wording(ours, theirs) if min(len(ours), len(theirs)) > 2 * SHORT else 0.0
 
 
 def _choice(base: str, other: str, prompt: str, wanted: Expectation, like: Like) -> judge.Found | None:
