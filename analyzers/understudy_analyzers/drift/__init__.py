@@ -21,7 +21,7 @@ from understudy_analyzers import judge, structure
 from understudy_analyzers.drift.depart import depart
 from understudy_analyzers.drift.garble import garbled
 from understudy_analyzers.drift.hazard import Bucket, hazard
-from understudy_analyzers.drift.loop import again, counted, loop
+from understudy_analyzers.drift.loop import counted, loop
 from understudy_analyzers.drift.recur import dense, recurring, stammer
 from understudy_analyzers.drift.shape import derailed, unclosed, without_code
 from understudy_analyzers.drift.spill import spill
@@ -80,7 +80,7 @@ def signs(text: str, prompt: str, wanted: Expectation, verbatim: bool) -> list[t
     elif not wanted.repetition:
         see("recurring", recurring(prose))
         see("dense", dense(text))
-        see("stammer", stammer(text) if again(text) else None)
+        see("stammer", stammer(text))
     return sorted(found)
 
 

@@ -8,6 +8,7 @@ is O(n log n) for any text, and exact: a loop is never guessed from statistics.
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
+from operator import eq
 
 import numpy as np
 import numpy.typing as npt
@@ -62,10 +63,13 @@ def loop(text: str, lenient: bool = False) -> Loop | None:
 
 def counted(text: str, least: int = 5) -> Loop | None:
     """A loop of `least` rounds in which figures count as equal ("Step 7: check it again."); None when there is none."""
-    marks = [(found.start(), found.end()) for found in _FIGURES.finditer(text)]
-    if len(marks) < 4:
+    if sum(map(text.count, "0123456789")) < least - 1:
         return None
     plain = _FIGURES.sub("0", text)
+    runs = _runs(plain)
+    if not runs:
+        return None
+    marks = [(found.start(), found.end()) for found in _FIGURES.finditer(text)]
     starts, shift = [], 0
     shifts = [0]
     for start, end in marks:
@@ -76,7 +80,7 @@ def counted(text: str, least: int = 5) -> Loop | None:
     def original(at: int) -> int:
         return min(len(text), at + shifts[bisect_right(starts, at)])
 
-    for found in _runs(plain):
+    for found in runs:
         piece = plain[found.start : found.start + found.period]
         if (
             found.rounds >= least
@@ -107,10 +111,10 @@ def _counts(text: str, found: Loop, lenient: bool) -> bool:
 
 
 def again(text: str) -> bool:
-    """True when three words come again in the same order often enough for a loop, or words are no measure."""
+    """True when words come again in the same order often enough for a loop, or words are no measure of a text."""
     words = text.split()
-    same = len(words) - len(set(zip(words, words[1:], words[2:], strict=False)))
-    return same >= 5 or max(map(len, words), default=0) >= LOOPED // 2
+    four = len(words) - 3 - len(set(zip(words, words[1:], words[2:], words[3:], strict=False)))
+    return four >= 4 or sum(map(eq, words, words[1:])) >= 3 or max(map(len, words), default=0) >= LOOPED // 2
 
 
 def _runs(text: str) -> list[Loop]:

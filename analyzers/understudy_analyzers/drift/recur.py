@@ -5,6 +5,7 @@
 import re
 import zlib
 from collections import Counter
+from operator import eq
 
 ROUNDS = 4
 """Times a sentence must come to keep coming back."""
@@ -51,6 +52,9 @@ def recurring(text: str) -> tuple[int, str] | None:
 
 def stammer(text: str) -> tuple[int, str] | None:
     """The same word many times in a row anywhere: (start, word)."""
+    words = text.split()
+    if sum(map(eq, words, words[1:])) < 4:
+        return None
     last, run, start, end = "", 0, 0, 0
     for found in _WORD.finditer(text):
         word = found.group()

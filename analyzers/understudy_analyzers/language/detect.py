@@ -44,10 +44,11 @@ FOREIGN = 0.4
 KANA = 0.05
 """Share of kana from which Han letters are Japanese."""
 
-_NOISE = re.compile(
-    r"```(?!markdown|md\b|text|txt)[^`]{0,20000}(?:```|$)|`[^`\n]{1,200}`|https?://\S{1,400}|\S{1,80}@\S{1,80}|\$[^$\n]{1,200}\$|<[^<>\n]{1,120}>|"
-    r"[\d\W_]{3,}",
+_CODE = re.compile(
+    r"```(?!markdown|md\b|text|txt)[^`]{0,20000}(?:```|$)|`[^`\n]{1,200}`|https?://\S{1,400}|"
+    r"(?<!\S)[^\s@]{1,80}@\S{1,80}|\$[^$\n]{1,200}\$|<[^<>\n]{1,120}>"
 )
+_FIGURES = re.compile(r"[\d\W_]{3,}")
 _KIN = (
     {"da", "no", "sv"},
     {"cs", "sk"},
@@ -83,7 +84,9 @@ def prepare(text: str) -> str:
     """What of a text says its language: words, without code, addresses, markup and figures."""
     if len(text) > SAMPLE * 6:
         text = text[: SAMPLE * 3] + "\n" + text[-SAMPLE * 3 :]
-    text = " ".join(_NOISE.sub(" ", text).split())
+    if any(sign in text for sign in "`@$<") or "://" in text:
+        text = _CODE.sub(" ", text)
+    text = " ".join(_FIGURES.sub(" ", text).split())
     return text if len(text) <= SAMPLE else text[: SAMPLE // 2] + " " + text[-SAMPLE // 2 :]
 
 
