@@ -16,6 +16,7 @@ _KEY = re.compile(
 _BLOCK = re.compile(r"(?:^|[:\-\s])[|>][+-]?\d?[+-]?\s*(?:#.*)?$")
 _INNER = re.compile(r"^[^\s\"'\[{&*!|>#][^\"'#]*?\S: \S")
 _FLOW = re.compile(r'"(?:[^"\\]|\\.?)*(?:"|\Z)|\'[^\']*(?:\'|\Z)|[\[\]{}]|\s#.*')
+_TAG = re.compile(r"[&!]\S*")
 _PAIRS = {"]": "[", "}": "{"}
 _MARKERS = ("---", "...", "%")
 
@@ -45,6 +46,8 @@ class _Reader:
     """Brackets that are open."""
     block: int = -1
     """Indentation above which lines are text of a block scalar; -1 outside of one."""
+    text: int = -1
+    """Indentation of its text; -1 before the first line."""
     plain: int = -1
     """Indentation above which a line may go on with the value before it."""
     value: str = ""
@@ -55,8 +58,9 @@ class _Reader:
         bare = line.strip()
         indent = len(line) - len(line.lstrip(" "))
         if self.block >= 0 and indent > self.block:
-            return None
-        self.block = -1
+            self.text = indent if self.text < 0 else self.text
+            return "a text's indentation shrinks" if indent < self.text else None
+        self.block = self.text = -1
         if not indent and bare.startswith(_MARKERS):
             self.levels, self.plain = [], -1
             return None
@@ -81,6 +85,7 @@ class _Reader:
         key = _KEY.match(bare)
         if not key and not item:
             if self.plain >= 0 and indent > self.plain:
+                self.value = self.value or bare
                 return None
             if self.levels or bare[0] not in "[{\"'":
                 return "neither a key nor an item"
@@ -96,7 +101,7 @@ class _Reader:
         if _BLOCK.search(value):
             self.block, self.value = self.plain, ""
             return None
-        self.value = "" if value.startswith(("&", "!", "#")) else value
+        self.value = "" if value.startswith("#") or _TAG.fullmatch(value) else value
         if keyed and _INNER.match(value):
             return "a mapping inside a value"
         if value.startswith(("[", "{", '"', "'")) and _flow(value, self.flow):

@@ -16,6 +16,9 @@ DEEPEST = 2_000
 
 _NAME = re.compile(r"/?([A-Za-z_\u00c0-\uffff][\w:.\u00b7-]{0,100})")
 _ATTRIBUTE = re.compile(r"\s+[A-Za-z_:@*#(\[][\w:.@()\[\]-]{0,100}\s{0,8}=\s{0,8}(?:\"[^\"<]*\"|'[^'<]*')")
+_DECLARATION = re.compile(
+    r"<\?xml(?:\s+(?:version|encoding|standalone)\s{0,8}=\s{0,8}(?:\"[^\"<]{0,99}\"|'[^'<]{0,99}')){1,3}\s{0,99}\?>"
+)
 _AMPERSAND = re.compile(r"&(?!(?:[A-Za-z][\w.-]{0,40}|#\d{1,7}|#x[0-9A-Fa-f]{1,6});)")
 _QUOTES = re.compile(r"[\"'>]")
 _VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
@@ -58,6 +61,8 @@ def broken(text: str, html: bool = False, fragment: bool = True) -> Fault | None
             return Fault("XML: a bare ampersand", bare.start(), bare.end())
         if not html and not opened and not fragment and text[at:start].strip():
             return Fault("XML: text outside the root", at, start)
+        if not html and text.startswith("<?xml ", start) and not _DECLARATION.match(text, start):
+            return Fault("XML: the declaration", start)
         skipped = _skip(text, start)
         if skipped is not None:
             if skipped < 0:
@@ -136,7 +141,8 @@ def _end(text: str, at: int) -> int:
         if "<" in text[at : found.start()]:
             return -1
         close = text.find(found.group(), found.end())
-        if close < 0:
+        # A quote that was lost pairs up with the next attribute's, or the next tag's.
+        if close < 0 or "</" in text[found.end() : close] or text[close + 1 : close + 2].isalnum():
             return -1
         at = close + 1
     return -1
@@ -158,7 +164,7 @@ def _close(read: "_Read", name: str, start: int, end: int, html: bool) -> Fault 
         opened.pop()
         read.ended.add(name)
         return None
-    if html and name in ("p", "br"):
+    if html and name == "br":
         return None
     inside = opened[-1][0][:40] if opened else "nothing"
     return Fault(f"markup: {name[:40]} is closed inside {inside}", start, end)
