@@ -11,7 +11,8 @@ from understudy.config import Analyzers
 from understudy.pair import Leg, Pair
 from understudy.score import Analyzer, Metric, Score, Sense, Span
 from understudy.service.build import build
-from understudy.testing import a_pair, check_analyzer, conform
+from understudy.testing import a_pair, big_pairs, check_analyzer, conform
+from understudy.testing.trial import Meter, held
 
 NAMES = Analyzers().names
 ANALYZERS: dict[str, Analyzer] = dict(zip(NAMES, build(NAMES), strict=True))
@@ -22,24 +23,17 @@ def test_every_shipped_analyzer_passes_the_conformance_kit(name: str) -> None:
     assert check_analyzer(ANALYZERS[name]).left_out == ()
 
 
-class Together:
-    """All of them as one: the bounds of time and memory are those of a pair."""
+def test_all_of_them_together_are_bounded_on_a_megabyte_of_anything() -> None:
+    def work(meter: Meter) -> int:
+        for analyzer in ANALYZERS.values():
+            analyzer.score(a_pair("Write a poem.", "Roses are red, and 3 is 3.", "Violets are blue."))
+        for pair in big_pairs():
+            with meter.step(pair.id):
+                for analyzer in ANALYZERS.values():
+                    analyzer.score(pair)
+        return meter.steps
 
-    name, version = "together", "1"
-
-    def __init__(self) -> None:
-        self.analyzers = build(NAMES)
-        self.metrics = tuple(metric for one in self.analyzers for metric in one.metrics)
-
-    def score(self, pair: Pair) -> Sequence[Score]:
-        scores = [score for one in self.analyzers for score in one.score(pair)]
-        return [
-            Score(s.metric, s.sense, s.values, s.unscored, judged_coupled=s.judged_coupled) for s in scores
-        ]
-
-
-def test_all_of_them_together_are_bounded() -> None:
-    check_analyzer(Together())
+    assert held(work, Meter(2.0, 200_000_000)) > 30
 
 
 def test_metrics_are_named_once_and_those_that_tolerances_speak_of_are_there() -> None:
@@ -208,7 +202,7 @@ class Looping(Fine):
 class Hungry(Fine):
     def value(self, text: str) -> float:
         return float(
-            len([bytearray(1_000_000 + n) for n in range(300 if text.startswith("[[[[") else 1)]) > 500
+            len([bytearray(1_000_000 + n) for n in range(250 if text.startswith("[[[[") else 1)]) > 500
         )
 
 
@@ -244,13 +238,13 @@ class Leaving(Fine):
         (Looping(), "fine is bounded: not done after .* on pair "),
         (Hungry(), "fine is bounded: .* MB of 200 MB on pair "),
         (Greedy(), "fine is bounded: out of memory, 200 MB allowed, on pair "),
-        (Leaving(), "never raises: SystemExit|leaves its process alone"),
+        (Leaving(), "never raises: SystemExit"),
     ],
     ids=lambda one: type(one).__name__ if isinstance(one, Fine) else "",
 )
 def test_the_kit_names_the_rule_that_an_analyzer_breaks(analyzer: Analyzer, rule: str) -> None:
     with pytest.raises(AssertionError, match=rule):
-        check_analyzer(analyzer, big=False, seconds=0.3)
+        check_analyzer(analyzer, big=False, seconds=0.6)
 
 
 def test_an_analyzer_that_waits_for_something_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,8 +86,10 @@ def check_analyzer(
 
     def work(meter: Meter) -> tuple[Digests, Report]:
         # What is loaded at the first use is no pair's cost.
-        with suppress(Exception):
-            list(analyzer.score(small[-1]))
+        for one in filter(None, (analyzer, twin)):
+            for pair in (small[0], small[-1]):
+                with suppress(Exception):
+                    list(one.score(pair))
         found = []
         for pair in chain(small, big_pairs() if big else ()):
             found.append((pair.id, _examined(analyzer, metrics, pair, meter)))
@@ -136,7 +138,7 @@ def _examined(analyzer: Analyzer, metrics: Mapping[str, Metric], pair: Pair, met
             scores = list(analyzer.score(pair))
     except Exceeded:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         at = error.__traceback__
         while at is not None and at.tb_next is not None:
             at = at.tb_next
