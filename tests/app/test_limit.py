@@ -21,8 +21,11 @@ class Explosive:
     version = "1"
     metrics = (Metric("explosive", Sense.BAD, "a reply that a pattern explodes on"),)
 
+    def __init__(self, pattern: str = "x"):
+        self.pattern = pattern
+
     def score(self, pair):
-        values = {output.leg: float(bool(re.match(r"(a+)+b", output.text))) for output in pair.legs()}
+        values = {output.leg: float(bool(re.match(self.pattern, output.text))) for output in pair.legs()}
         return [Score("explosive", Sense.BAD, values, {})]
 """
 
@@ -43,7 +46,11 @@ async def test_the_limit_of_the_config_ends_the_worker_and_the_supervisor_starts
                 "baseline": {"address": "127.0.0.1:1", "model": "m"},
                 "candidate": {"address": "127.0.0.1:2", "model": "m"},
             },
-            "analyzers": {"names": ["explosive"], "limit_s": 1.0},
+            "analyzers": {
+                "names": ["explosive"],
+                "limit_s": 1.0,
+                "parameters": {"explosive": {"pattern": "(a+)+b"}},
+            },
         }
     )
     (worker,) = [child for child in children(config, tmp_path, None) if child.name == "analyzers-0"]
@@ -55,6 +62,8 @@ async def test_the_limit_of_the_config_ends_the_worker_and_the_supervisor_starts
     (first,), (second,), (third,) = await asyncio.wait_for(asyncio.gather(*scores), 60)
     assert (first.values[Leg.CANDIDATE], third.values[Leg.CANDIDATE]) == (0, 0)
     assert set(second.unscored.values()) == {"time_limit"}
+    assert first.parameters == second.parameters == {"pattern": "(a+)+b"}
+    assert pool.analyzers == {"explosive": "1 (pattern=(a+)+b)"}
     assert supervisor.restarts["analyzers-0"] == 2
     supervisor.stop()
     running[1].cancel()
