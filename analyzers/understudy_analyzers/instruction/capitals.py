@@ -25,7 +25,7 @@ _MANY = (
         rf"\bcapitali[sz](?:e|ing) (?:[a-z]+ ){{0,3}}?{AMOUNT} {ADJECTIVES}words?\b{LATE}", re.IGNORECASE
     ),
     re.compile(
-        rf"{AMOUNT} (?:of (?:the|your|these) )?{ADJECTIVES}words?\b{LATE}(?:(?! and\b|,)[^.\n]){{0,40}}?\b{_CAPS}",
+        rf"{AMOUNT} (?:of (?:the|your|these) )?{ADJECTIVES}words?\b{LATE}(?:(?! and\b|,)[^.?!:\n]){{0,40}}?\b{_CAPS}",
         re.IGNORECASE,
     ),
     re.compile(rf"\b{_CAPS} (?:for|of|on|to) {AMOUNT} {ADJECTIVES}words?\b{LATE}", re.IGNORECASE),
@@ -42,7 +42,7 @@ _SOME = re.compile(
 _NOW = re.compile(r"[^.\n,]{0,40}\b(?:at least|at most|less|more|fewer|times)\b", re.IGNORECASE)
 _STRESS = re.compile(r"\b(?:capitali[sz]|all[- ]caps|capital letters|upper-? ?case)", re.IGNORECASE)
 _SUCH = re.compile(
-    rf"\b(?:number of|those|these|such|there should be|limit) (?:[a-z-]+ ){{0,8}}?(?:words?\b)?[^.\n]{{0,40}}?{AMOUNT}(?: times?| such| (?:capitali[sz]ed )words?)?{LATE}",
+    rf"\b(?:number of|those|these|such|there should be|limit) (?:[a-z-]+ ){{0,8}}?(?:words?\b)?[^.\n]{{0,40}}?{AMOUNT}(?: times?\b| such\b| (?:capitali[sz]ed |all[- ]caps )?words?\b| of (?:them|these)\b|(?=[.,;)]|$)){LATE}",
     re.IGNORECASE,
 )
 """How many, in a sentence of its own."""

@@ -73,7 +73,7 @@ _PART_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _PART_AFTER = re.compile(
-    r"\W{0,2}(?:words?|names?|titles?|abbreviation|headings?|for (?:the|each|all|every|at least|more|less) (?:title|name|heading|word|key|\w+))\b",
+    r"[ -]?(?:words?|names?|titles?|abbreviation|headings?|for (?:the|each|all|every|at least|more|less) (?:title|name|heading|word|key|\w+))\b",
     re.IGNORECASE,
 )
 """Where it is asked for of a part."""

@@ -39,7 +39,7 @@ _ONCE = re.compile(
 )
 _COUNTED = re.compile(
     rf"(?:(?<![-\d])\b(?:key ?-?word|word|term|phrase|name)s?(?: |: ?|(?=[\"'“‘`]))(?P<word>{QUOTED}|{WORD})|(?P<quoted>{QUOTED})|\bletters? (?:of )?(?P<letter>{QUOTED}|[a-z#!?]\b))"
-    r"(?P<gap>(?:(?!\b(?:the|a) (?:letter|word|keyword)\b| and (?:the|include|contain|use|make|have|add|mention|do)\b|\bhighlight|\bparagraph|\bsection|\bsentences?\b)[^.\n\"“”]){0,70}?)"
+    r"(?!(?<=[.!?].) (?-i:[A-Z]))(?P<gap>(?:(?!\b(?:the|a) (?:letter|word|keyword)\b| and (?:the|include|contain|use|make|have|add|mention|do)\b|\bhighlight|\bparagraph|\bsection|\bsentences?\b)[^.\n\"“”]){0,70}?)"
     rf"\b(?P<amount>(?=[a-z\d])(?:{_TIMES.pattern}|{_ONCE.pattern}))",
     re.IGNORECASE,
 )

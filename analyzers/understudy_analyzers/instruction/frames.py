@@ -62,7 +62,7 @@ _COMMAS_OUT = re.compile(
 )
 _WRAP = re.compile(
     r"\b(?:wrap\w*|put|enclos\w*|surround\w*|plac(?:e|ed|ing)|encas\w*|includ\w*|contain\w*|bracket\w*|us(?:e|ing)|start and end|begin and end|add|have|be|is|set|give|with|present\w*|deliver\w*|within|inside|in|between)\b"
-    r"(?P<what>(?:(?!\b(?:wrap|enclose|surround|put|place)\w*\b)[^.\n\"“”]){0,90}?)\b(?:double )?(?:quot(?:e|ation)s?(?: marks?)?|quotations? marks?)\b(?P<then>[^.\n]{0,50})",
+    r"(?P<what>(?:(?!\b(?:wrap|enclose|surround|put|place)\w*\b)[^.?!\n\"“”]){0,90}?)\b(?:double )?(?:quot(?:e|ation)s?(?: marks?)?|quotations? marks?)\b(?P<then>[^.\n]{0,50})",
     re.IGNORECASE,
 )
 _ALL = re.compile(
@@ -93,7 +93,7 @@ _END = re.compile(
     re.IGNORECASE,
 )
 _END_BARE = re.compile(
-    rf"\b{_CLOSE}(?:s|ing)?\b(?:(?! each| every)[^.\n\"“”:]){{0,60}}?\bwith(?P<exact> (?:this|the|these|an?)?(?: ?exact| following| same| closing| final| phrase| words?| sentence| line| question| statement){{0,5}})?(?P<colon>:)?\s{{1,3}}(?P<rest>[A-Z][^\n\"“”]{{2,160}})",
+    rf"\b{_CLOSE}(?:s|ing)?\b(?:(?! each| every)[^.\n\"“”:]){{0,60}}?\bwith(?P<exact> (?:this|the|these|an?)?(?: ?exact| following| same| closing| final| phrase| words?| sentence| line| question| statement){{0,5}})?(?P<colon>:)?\s{{1,3}}(?=(?P<rest>(?-i:[A-Z])[^\n\"“”]{{2,160}}))",
     re.IGNORECASE,
 )
 _LAST = re.compile(

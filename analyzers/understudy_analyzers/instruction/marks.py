@@ -47,7 +47,7 @@ _HIGHLIGHTED = re.compile(
 _MARKUP = re.compile(
     r"\*{1,2}[^*\n]{1,60}\*{1,2}|markdown|asterisk|[\"'(]\*{1,2}[\"')]|with \*|\bitali[cs]", re.IGNORECASE
 )
-_STARRED = re.compile(r"\*|asterisk")
+_STARRED = re.compile(r"(?<!\*)\*{1,2}(?!\*)|\bwith (?:an )?asterisks?\b")
 _NAMED = re.compile(
     rf"\b{_LIGHT} (?:the|its|a|one|each)\b[^.\n]{{0,60}}?(?:with|between|by|using|in)\b[^.\n]{{0,40}}(?:\*|asterisk)",
     re.IGNORECASE,
@@ -180,6 +180,8 @@ def sections(prompt: Prompt) -> Iterator[Instruction]:
             re.IGNORECASE,
         ):
             if said.start() <= found.end() and said.end() > found.start():
+                continue
+            if re.search(_LIGHT, text[max(0, said.start() - 30) : said.end() + 20], re.IGNORECASE):
                 continue
             for relation, many in relations(said, Relation.LEAST):
                 if digit and not re.search(rf"\b{re.escape(mark)} {many}\b|{re.escape(mark)} 1\b", text):

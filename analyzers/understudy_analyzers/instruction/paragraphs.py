@@ -25,6 +25,7 @@ _STARS = re.compile(
 )
 _RULES = re.compile(r"^[ \t]*\*{3}[ \t]*$", re.MULTILINE)
 _LIGHT = re.compile(r"\b(?:highlight|itali|bold|emphasi)\w*[^.\n]{0,30}$", re.IGNORECASE)
+_LIT = re.compile(r"[^.\n]{0,15}\b(?:highlight|itali|bold|emphasi)", re.IGNORECASE)
 _BOTH = re.compile(r"\b(?:separat|divid|split)\w*[^.\n]{0,80}? and [^.\n]{0,80}", re.IGNORECASE)
 _GIVEN = re.compile(
     r"\b(?:following|these|those|given|below|above|first|last|next|previous)(?: the)? $", re.IGNORECASE
@@ -90,7 +91,10 @@ def _divided(text: str, stars: re.Match[str]) -> tuple[Relation, int, None, int,
         said = relations(found, Relation.EXACT)
         if len(said) != 1 or said[0][1] < 2:
             continue
-        if not _LIGHT.search(text[max(0, found.start() - 40) : found.start()]):
+        if not (
+            _LIGHT.search(text[max(0, found.start() - 40) : found.start()])
+            or _LIT.match(text[found.end() : found.end() + 40])
+        ):
             away = abs(found.start() - stars.start()) + 10_000 * (
                 not found["noun"].lower().startswith("para")
             )
