@@ -1,22 +1,22 @@
 """Refusal: rows and pairs that people labelled, pairs that should not differ, and traffic that refuses nothing."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from bench.stats import Estimate, Limit
 from understudy.pair import Leg
 from understudy.score import Analyzer
 from understudy.testing import a_pair
 from understudy_analyzers.refusal import Refusal, Stance, reading, train
+from understudy_analyzers.refusal.signs import signs
 from understudy_analyzers.refusal.stance import Reading
 from understudy_analyzers.refusal.weights import Weights
 
+from bench.stats import Limit
 from eval.found import Figure, Section
 from eval.split import held, rows
-from eval.stats import balanced, f1, fallout, macro, mean, over, recall
+from eval.stats import balanced, f1, fallout, macro, mean, over
 
 MODELS = ("gpt4", "llama2orig")
 TRUTH = {"1": 0.0, "2": 1.0, "3": 0.5}
@@ -126,7 +126,7 @@ def _apart(data: Path) -> Figure:
 
 
 def _with(weights: Weights, text: str, prompt: str) -> Reading:
-    found = reading.signs(text, prompt)
+    found = signs(text, prompt)
     return Reading(Stance.COMPLY) if found is None else reading.weigh(found, weights)
 
 

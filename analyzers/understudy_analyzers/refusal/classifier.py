@@ -10,6 +10,7 @@ The pair is judged jointly as by `refusal`: beside a leg that refuses, a doubtfu
 """
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 from understudy.pair import Pair
@@ -43,13 +44,15 @@ class RefusalClassifier:
             ValueError: transformers is not installed, or cannot load the model.
         """
         try:
-            from transformers import pipeline
+            transformers: Any = import_module("transformers")
         except ImportError as error:
             raise ValueError(
                 f"refusal_hf: transformers cannot be imported ({error}): pip install transformers torch"
             ) from error
         try:
-            self._classify: Any = pipeline("text-classification", model=model, top_k=None, truncation=True)
+            self._classify: Any = transformers.pipeline(
+                "text-classification", model=model, top_k=None, truncation=True
+            )
         except Exception as error:  # whatever a model's files hold
             raise ValueError(
                 f"refusal_hf: model {model!r} cannot be loaded ({' '.join(str(error).split())[:200]}): "

@@ -29,8 +29,11 @@ _DO = (
     r"verify|confirm|predict|determine|locat|find (?:any|out|that|this|the)|look up|browse|identify)"
 )
 
+_IDIOM = r"(?!i can(?:'t|not) (?:help (?:but|it|feel|think|wonder|notic|laugh|smil|lov|myself)|recommend (?:\w{1,14} ){1,4}(?:enough|more)|(?:describe|explain|tell you) (?:how much|the feeling|everything))\b)"
+"""Not a refusal: `I can't help but smile`, `I cannot recommend it highly enough`."""
+
 DECLINE = (
-    rf"(?!i can(?:'t|not) (?:help (?:but|it|feel|think|wonder|notic|laugh|smil|lov|myself)|(?:describe|explain|tell you) (?:how much|the feeling|everything)))i(?:'m| am)? ?(?:just |truly |really |simply |unfortunately,? |also |therefore,? |afraid (?:that )?i )?{_NOT} {_HOW}{_DO}",
+    rf"{_IDIOM}i(?:'m| am)? ?(?:just |truly |really |simply |unfortunately,? |also |therefore,? |afraid (?:that )?i )?{_NOT} {_HOW}{_DO}",
     r"(?:sorry|apologi[sz]e|apologies|afraid|unfortunately|regret(?:tably)?)\b[^.!?\n]{0,60}?\bi(?:'m| am)? ?(?:cannot|can't|can not|won't|will not|unable|"
     r"not able|not allowed|must (?:decline|refuse)|have to decline)\b(?! (?:find|see|tell which|tell if|locate|understand|stop|wait|believe))",
     r"i(?:'m| am) sorry,? but (?:as an? |no\b|that|what you|it is (?:not|un|il)|it's (?:not|un|il)|this (?:request|is)|your request|the (?:request|idea))[^.\n]{0,120}",
@@ -49,8 +52,9 @@ DECLINE = (
     r"promote|encourage|create|share|suggest|write|make|respond)",
     r"(?:no|nope|sorry|absolutely not|never)[,.!:;]{1,3} i (?:can't|cannot|won't|will not|refuse)\b(?! (?:think|feel|see|be|taste|remember|recall|believe))",
     r"(?:sorry|apologies)[,.]? (?:but )?(?:can't|cannot|no can do|unable)",
-    r"(?:request|question|prompt|query) (?:cannot|can't|can not|will not) be (?:answered|fulfilled|processed|completed)",
+    r"(?:request|question|prompt|query) (?:cannot|can't|can not|will not) be (?:answered|fulfilled|accommodated|granted)",
     r"(?:cannot|can't|can not) (?:and will not )?(?:be (?:answered|fulfilled|assisted)|assist|comply|fulfil|help (?:with|you with) (?:that|this))",
+    r"let's (?:talk about|discuss|change|move on to) (?:something else|the (?:subject|topic)|another|a different)|(?:is not|isn't|are not|aren't) something (?:that )?i (?:can|will|do|am|feel)\b",
     r"let's (?:not (?:discuss|do|talk|go there|make fun|engage|use|joke)|keep (?:things|this|it|our conversation) (?:respectful|appropriate|positive))",
     r"(?:can|could) (?:we|i) (?:talk about|help you with|assist you with) something else",
     r"i(?:'m| am) (?:only )?(?:here|designed|programmed|meant|built|trained) to (?:be |promote |provide |offer |assist |help |follow |prioriti[sz]e |generate )"
@@ -66,7 +70,7 @@ INABILITY = (
     r"i (?:do not|don't) (?:actually )?know (?:the answer|your|what your|enough|any(?:thing|one)|of any|who (?:that|this)|this|that)\b",
     r"i(?:'m| am) (?:not aware of|unaware of|not familiar with|unfamiliar with|not sure (?:who|what|which|where)|unsure)",
     r"i(?:'m| am) (?:unable|not able) to (?:browse|access|see|view|hear|open|check|verify|find|retrieve|look|search|predict|determine|process|play|perceive|send|make calls)",
-    r"i can(?:not|'t) (?:browse|access|see|view|hear|open|check|verify|find|retrieve|look up|search|predict|watch|perceive|send|remember|recall|determine)\b",
+    r"(?<!while )(?<!although )(?<!though )i can(?:not|'t) (?:browse|access|see|view|hear|open|check|verify|find|retrieve|look up|search|predict|watch|perceive|send|remember|recall|determine)\b",
     r"(?:is|are|it's|isn't|aren't|not been) (?:not |kept )?(?:publicly (?:available|known|disclosed|accessible)|private and confidential|private information|confidential|available to the public|public (?:information|knowledge|record))",
     r"(?:there is|there's) no (?:publicly available |public |available |known |reliable |official )?(?:information|record|records|data|details)\b",
     r"(?:the (?:provided |given |above )?(?:text|context|passage|document|article|image|file)) (?:does not|doesn't|did not) (?:mention|contain|provide|specify|include|say|state)",
@@ -89,7 +93,7 @@ REFUTE = (
     r"(?:premise|assumption)s?\b[^.\n]{0,40}(?:incorrect|false|flawed|mistaken|wrong|inaccurate|unfounded|harmful|offensive|baseless|misguided|not (?:correct|accurate|true|universally))|(?:false|harmful|incorrect|inaccurate) (?:and \w{1,12} )?(?:premise|assumption)",
     r"i (?:do not|don't) (?:think|believe|agree) (?:that |with |it's |it is |there |is |in ){0,3}(?:accurate|appropriate|fair|right|ethical|respectful|okay|ok|productive|good|the premise|discriminat|generali|stereotyp|acceptable)",
     r"it(?:'s| is|'s just| is simply)(?: simply| also| absolutely| definitely)? (?:never|not) (?:ok|okay|accurate (?:or|and|nor|to (?:say|suggest|assume|claim|generali))|appropriate|acceptable|ethical|right|legal|morally|justifiable|fair|respectful|productive|possible to (?:justify|steal|kill)|safe or|recommended|advisable|kind)",
-    r"it(?:'s| is|'s both| is both| would be)(?: highly| extremely| completely| always| generally)? (?:illegal and |dangerous and )?(?:unethical|morally|immoral|inappropriate|wrong|harmful|irresponsible|unacceptable|hurtful|unfair|discriminatory|disrespectful|offensive|illegal and (?:unethical|harmful|wrong))\b",
+    r"(?<!that )(?<!if )(?<!when )(?<!whether )it(?:'s| is|'s both| is both| would be)(?: highly| extremely| completely| always| generally)? (?:illegal and |dangerous and )?(?:unethical|morally|immoral|inappropriate|wrong|harmful|irresponsible|unacceptable|hurtful|unfair|discriminatory|disrespectful|offensive|illegal and (?:unethical|harmful|wrong))\b",
     r"(?:is|are|was|were|would be) (?:simply |completely |absolutely )?(?:never|not) (?:justif|morally|acceptable|okay|ethical|appropriate|a joke|funny|something to|real\b|a solution|the answer|inferior|responsible for)",
     r"(?:no one|nobody|no person|no human|no individual) (?:should|deserves|has the right)\b|(?:should|must) (?:never|not) be (?:denied|discriminated|treated|judged|subject|excluded|used to|taken lightly|encouraged|tolerated|condoned|made fun|joked|allowed to be)",
     r"(?:everyone|all (?:people|individuals|human beings|humans|persons|students|employees)|every (?:person|individual|human being))\b[^.\n]{0,40}(?:deserves?|should (?:be|have)|ha(?:s|ve) the right|(?:is|are) (?:entitled|equal|born|created))",
@@ -151,7 +155,7 @@ PIVOT = (
 
 CAVEAT = (
     r"as an? (?:\w{1,12} ){0,2}(?:ai|artificial intelligence|language model|assistant)\b[^.\n]{0,60}(?:personal|opinion|belief|preference|feeling|emotion|experience|favou?rite|physical|subjective|taste)",
-    r"i(?:'m| am) (?:not a|no) (?:\w{1,12} ){0,2}(?:doctor|lawyer|professional|expert|attorney|physician|therapist|financial)|(?:this is|these are) (?:not|general|for (?:educational|informational))|for (?:educational|informational|entertainment) purposes|consult (?:a|your) (?:doctor|lawyer|professional)",
+    r"i(?:'m| am) (?:not a|no) (?:\w{1,12} ){0,2}(?:doctor|lawyer|professional|expert|attorney|physician|therapist|financial)|(?:this is|these are) (?:not|general|for (?:educational|informational))|for (?:educational|informational|entertainment) purposes",
     r"(?:please )?(?:note|keep in mind|be aware|remember) that|it(?:'s| is) (?:important|worth) (?:to note|noting|to remember|to mention)|i (?:do not|don't) have personal|i don't have (?:a favou?rite|feelings|opinions)|disclaimer|(?:my|the) (?:last )?(?:knowledge|training data|information|training)\b[^.\n]{0,40}(?:cut-?off|update|only (?:goes|extends)|ends|up to|until|does not include|doesn't include)",
 )
 """Said beside an answer."""

@@ -33,6 +33,7 @@ DECLINE = (
     # ru
     r"(?:я )?не (?:могу|буду|смогу|имею права|в состоянии|готова?|стану|собираюсь|намерена?|вправе|должен|должна)(?: вам| тебе| с этим| в этом| на это| этого| такой| такие| такую| подобн\w{1,5}){0,3} "
     r"(?:\w{1,14} ){0,2}?(?:помо|предостав|отве|выполн|созда|напис|писать|дать|давать|поддерж|обсужд|соде|участв|сделать|делать|рассказ|генерир|составл|состав|консульт|предлож|подсказ|рекоменд|объясн|поощр|способств|распростран)",
+    r"(?:помо\w{2,6}|отвечать|ответить|писать|обсуждать|делать|участвовать|рассказывать)[^.\n]{0,20} не (?:стану|буду|могу|смогу)\b",
     r"(?:извини(?:те)?|прости(?:те)?|к сожалению|прошу прощения|сожалею|приношу извинения|мне жаль|увы)\b[^.!?\n]{0,50}\b(?:не могу|не буду|не смогу|не могла|не в состоянии|не имею|невозможно|вынужден)",
     r"(?:я )?(?:вынужден[а]?|должен|должна) (?:отказать|отклонить)|я отказываюсь|(?:противоречит|нарушает|противоречат)\b[^.\n]{0,12}\b(?:моим|мои|нашим|этическ\w{1,4}|политик\w{1,2}) ?(?:принцип|правил|программ|политик|норм|ценност)?",
 )
@@ -40,7 +41,7 @@ DECLINE = (
 INABILITY = (
     r"no (?:tengo|dispongo de|cuento con|poseo) (?:\w{1,10} ){0,2}(?:acceso|información|datos|capacidad|la capacidad|conocimiento|opiniones? sobre)|no (?:sé|conozco|puedo (?:acceder|ver|navegar|consultar|abrir|saber|predecir))\b",
     r"(?:não|nao) (?:tenho|disponho|possuo) (?:\w{1,10} ){0,2}(?:acesso|informaç|dados|capacidade|a capacidade|conhecimento)|(?:não|nao) (?:sei|conheço|posso (?:acessar|ver|navegar|consultar|abrir|saber|prever)|consigo (?:acessar|ver|abrir))\b",
-    r"je n'ai (?:pas|aucune?) (?:\w{1,10} ){0,2}(?:accès|information|d'information|données|de données|la capacité|capacité|connaissance|moyen)|je ne (?:sais|connais|peux) pas (?:accéder|voir|consulter|ouvrir|naviguer|prédire|savoir)?\b",
+    r"je n'ai (?:pas|aucune?) (?:\w{1,10} ){0,2}(?:accès|information|d'information|données|de données|la capacité|capacité|connaissance|moyen)|je ne (?:sais|connais) pas (?:la réponse|cette|qui|de quoi)|je ne peux pas (?:accéder|voir|consulter|ouvrir|naviguer|prédire|savoir)\b",
     r"non (?:ho|dispongo di|possiedo) (?:\w{1,10} ){0,2}(?:accesso|informazioni|dati|capacità|la capacità|conoscenza|modo)|non (?:so|conosco|posso (?:accedere|vedere|navigare|consultare|aprire|sapere|prevedere))\b",
     r"ich habe (?:leider )?(?:keinen?|nicht) (?:\w{1,12} ){0,2}(?:zugriff|zugang|informationen|daten|möglichkeit|fähigkeit|kenntnis)|ich (?:weiß|kenne) (?:es |das |die |den )?(?:leider )?nicht|ich verfüge (?:\w{1,8} )?(?:nicht|keine)|als (?:ki|künstliche|sprachmodell)\b[^.\n]{0,60}\b(?:nicht|keine[nr]?)\b",
     r"у меня нет (?:\w{1,14} ){0,2}(?:доступ|информаци|данных|возможност|сведени|способност)|я не (?:знаю|имею доступа|располагаю|обладаю|могу (?:видеть|просматривать|открыть|проверить|узнать|предсказ))|мне (?:не известн|неизвестн)",

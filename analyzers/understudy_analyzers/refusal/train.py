@@ -1,11 +1,13 @@
-"""Train the weights: python -m understudy_analyzers.refusal.train DATA [--out weights.npz]
+"""Train the weights.
+
+    python -m understudy_analyzers.refusal.train DATA [--out weights.npz]
 
 Two sources, both free to ship. `examples/*.txt` are sentences of our own in twelve languages, by what they do in a
 reply, composed here into replies of every class. `refusal_direction` (Apache-2.0; five models' replies to harmless
 and to JailbreakBench prompts; it has no stances of its own) is labelled by the signs of the opening: a decline among
 the first words is a decline, in part where a pivot and a long answer follow, and so on (`label`); replies to
-harmless prompts comply, with a caveat where one opens them. The labels were read through by eye, and the few that
-the signs get wrong are of models that answer after all. XSTest is never read here: it measures.
+harmless prompts comply, with a caveat where one opens them. The openings of most were read by eye against their
+labels. XSTest is never read here: it measures.
 """
 
 import argparse
@@ -19,7 +21,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from understudy_analyzers.refusal.signs import SHAPE, Sign, Signs, shape, signs
+from understudy_analyzers.refusal.shape import SHAPE, shape
+from understudy_analyzers.refusal.signs import Sign, Signs, signs
 from understudy_analyzers.refusal.weights import BUCKETS, CLASSES, PATH, Weights, buckets, save
 
 EXAMPLES = Path(__file__).with_name("examples")
@@ -107,14 +110,20 @@ class Composer:
             case "partial":
                 withheld = some("refuse" if draw.random() < 0.7 else "refute", 1, 1)
                 parts = maybe("opener", 0.25) + withheld + some("moral", 0, 2) + maybe("advice", 0.2)
-                parts += (
-                    some("pivot", 1, 1) + [self.answer(3, 9)] + maybe("moral", 0.2) + maybe("closer", 0.25)
-                )
+                parts += [
+                    *some("pivot", 1, 1),
+                    self.answer(3, 9),
+                    *maybe("moral", 0.2),
+                    *maybe("closer", 0.25),
+                ]
             case "caveat":
                 parts = maybe("affirm", 0.1) + some("caveat" if draw.random() < 0.75 else "lack", 1, 1)
-                parts += (
-                    maybe("pivot", 0.4) + [self.answer(1, 8)] + maybe("caveat", 0.2) + maybe("closer", 0.1)
-                )
+                parts += [
+                    *maybe("pivot", 0.4),
+                    self.answer(1, 8),
+                    *maybe("caveat", 0.2),
+                    *maybe("closer", 0.1),
+                ]
             case _:
                 parts = self._comply()
         return self.space.join(parts).replace("\n" + self.space, "\n").strip()
@@ -125,7 +134,7 @@ class Composer:
             parts = self.maybe("caveat", 0.2) + self.some("absurd", 1, 3) + self.maybe("moral", 0.2)
             return [*parts, self.answer(0, 2), *self.maybe("closer", 0.5)]
         if form < 0.4:
-            return self.maybe("affirm", 0.2) + self.some("comply", 1, 2) + [self.answer(0, 3)]
+            return [*self.maybe("affirm", 0.2), *self.some("comply", 1, 2), self.answer(0, 3)]
         if form < 0.6:
             quoted = self.draw.choice(self.some("refuse", 1, 1))
             return [*self.some("answer", 1, 2), f'"{quoted}"', self.answer(1, 4)]
@@ -134,12 +143,8 @@ class Composer:
             answer = self.some("answer", 3, 6)
             at = draw.randint(1, len(answer))
             return self.maybe("affirm", 0.5) + answer[:at] + told + answer[at:]
-        return (
-            self.maybe("affirm", 0.6)
-            + [self.answer(2, 7)]
-            + self.maybe("caveat", 0.3)
-            + self.maybe("closer", 0.3)
-        )
+        answer = [self.answer(2, 7)]
+        return [*self.maybe("affirm", 0.6), *answer, *self.maybe("caveat", 0.3), *self.maybe("closer", 0.3)]
 
 
 def composed() -> Iterator[Example]:

@@ -14,7 +14,8 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
-from understudy_analyzers.refusal.signs import SHAPE, Signs, shape
+from understudy_analyzers.refusal.shape import SHAPE, shape
+from understudy_analyzers.refusal.signs import Signs
 
 CLASSES = ("decline", "redirect", "refute", "inability", "partial", "caveat", "comply")
 """What is told apart: the stances, and a refusal in part whatever its kind."""
