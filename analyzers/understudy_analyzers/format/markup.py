@@ -8,6 +8,7 @@ all of a kind are: where some of them stand, one that does not was lost.
 import re
 from dataclasses import dataclass, field
 
+from understudy_analyzers.format import code
 from understudy_analyzers.format.fault import Fault
 from understudy_analyzers.structure import LONGEST
 
@@ -20,10 +21,12 @@ _DECLARATION = re.compile(
     r"<\?xml(?:\s+(?:version|encoding|standalone)\s{0,8}=\s{0,8}(?:\"[^\"<]{0,99}\"|'[^'<]{0,99}')){1,3}\s{0,99}\?>"
 )
 _AMPERSAND = re.compile(r"&(?!(?:[A-Za-z][\w.-]{0,40}|#\d{1,7}|#x[0-9A-Fa-f]{1,6});)")
+_LOST = re.compile(r"\b\w{1,20}=(?:\"[^\"<>\n]{0,300}\"|'[^'<>\n]{0,300}')\s{0,9}/?>")
 _QUOTES = re.compile(r"[\"'>]")
 _VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
 _OPTIONAL = frozenset("li dt dd p rt rp optgroup option colgroup caption thead tbody tfoot tr td th".split())
-_RAW = ("script", "style", "textarea", "title")
+_RAW = {"script": "js", "style": "css", "textarea": "", "title": ""}
+"""Elements whose text is no markup, and the language that it is in."""
 _WHOLE = re.compile(r"<(?:\?xml\b|!DOCTYPE\b|[A-Za-z_][\w:.-]{0,60}[\s>/])", re.IGNORECASE)
 
 
@@ -59,6 +62,8 @@ def broken(text: str, html: bool = False, fragment: bool = True) -> Fault | None
     while (start := text.find("<", at)) >= 0:
         if not html and (bare := _AMPERSAND.search(text, at, start)):
             return Fault("XML: a bare ampersand", bare.start(), bare.end())
+        if html and (lost := _LOST.search(text, at, start)):
+            return Fault("markup: a tag without its <", lost.start(), lost.end())
         if not html and not opened and not fragment and text[at:start].strip():
             return Fault("XML: text outside the root", at, start)
         if not html and text.startswith("<?xml ", start) and not _DECLARATION.match(text, start):
@@ -94,7 +99,9 @@ def broken(text: str, html: bool = False, fragment: bool = True) -> Fault | None
                 if len(opened) > DEEPEST:
                     return Fault("markup nested too deep", start)
                 if html and name in _RAW:
-                    end = _raw(text, name, end)
+                    body, end = end, _raw(text, name, end)
+                    if fault := code.broken(_RAW[name], text[body:end]):
+                        return fault.later(body)
         at = end
     return _rest(text, at, read, roots, html, fragment)
 
