@@ -24,7 +24,8 @@ NOT_WORDS = frozenset(
     "given into such have has are no not per each count limit counts processor document file doc long length maximum minimum "
     "limits games game search searches art choice order i we they this these those when where if so but by about who what how "
     "correctly incorrectly more less than like up do does can starting beginning ending using used need needed based then "
-    "written spelled typed appear appears appearing occur occurs show shows used be will would are before after other else another following maximum problem problems between within spoken per".split()
+    "written spelled typed appear appears appearing occur occurs show shows be will would before after other else another "
+    "following problem problems between within spoken".split()
 )
 """What follows "word" in prose where no word is named."""
 _TIMES = re.compile(

@@ -15,6 +15,7 @@ from understudy_analyzers.instruction import (
     lengths,
     marks,
     paragraphs,
+    sections,
     shapes,
 )
 from understudy_analyzers.instruction.kind import Kind
@@ -49,7 +50,7 @@ _RULES: tuple[tuple[_Rule, Collection[str]], ...] = (
     (marks.bullets, ("bullet",)),
     (marks.listed, ("bullet",)),
     (marks.highlights, ("highlight", "italic", "bold", "emphas")),
-    (marks.sections, ("mark", "label", "section", "part", "chapter", "day", "start", "begin")),
+    (sections.sections, ("mark", "label", "section", "part", "chapter", "day", "start", "begin")),
     (marks.placeholders, ("placeholder", "place-holder", "bracket")),
     (shapes.postscript, ("p.", "ps", "post")),
     (shapes.json, ("json",)),

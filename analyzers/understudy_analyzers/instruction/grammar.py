@@ -110,6 +110,11 @@ def relations(found: re.Match[str], bare: Relation | None = None) -> list[tuple[
     return [(bare, low)] if bare is not None else []
 
 
+def least(relation: Relation) -> Relation:
+    """Of what must be shown, more are no harm: "3" and "exactly 3" are as many at least."""
+    return Relation.LEAST if relation is Relation.EXACT else relation
+
+
 def amount(noun: str, after: str = "") -> re.Pattern[str]:
     """A pattern of so many of something."""
     return re.compile(rf"{AMOUNT}[ -]{ADJECTIVES}(?P<noun>{noun})\b{LATE}{after}", re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""Marks asked for, and how many: bullets, highlights, numbered sections, placeholders."""
+"""Marks asked for, and how many: bullets, highlights, placeholders."""
 
 # ruff: noqa: E501 - patterns read better unbroken, and curly quotes are meant
 
@@ -12,6 +12,7 @@ from understudy_analyzers.instruction.grammar import (
     LATE,
     amount,
     denied,
+    least,
     relations,
 )
 from understudy_analyzers.instruction.kind import Kind, Relation
@@ -34,14 +35,14 @@ _EACH = re.compile(r" ?(?:\w+ ){0,2}(?:per|each|for each|for every|in each|under
 _GIVEN = re.compile(
     r"\b(?:following|these|those|given|below|above|first|last|from|into)(?: the)? $", re.IGNORECASE
 )
-_LIGHT = r"(?:highlight\w*|itali[cs]\w*|bold\w*|emphasi[sz]\w*)"
+LIGHT = r"(?:highlight\w*|itali[cs]\w*|bold\w*|emphasi[sz]\w*)"
 _PIECES = r"(?:text )?(?:sections?|parts?|phrases?|words?|passages?|portions?|sentences?|areas?|pieces?|keywords?|segments?|texts?|terms?|elements?|spans?|points?)"
 _HIGHLIGHTS = re.compile(
-    rf"\b{_LIGHT}(?:/\w{{1,10}})?(?: [a-z]{{1,12}}){{0,3}}? {AMOUNT}[ -]{ADJECTIVES}{_PIECES}\b{LATE}",
+    rf"\b{LIGHT}(?:/\w{{1,10}})?(?: [a-z]{{1,12}}){{0,3}}? {AMOUNT}[ -]{ADJECTIVES}{_PIECES}\b{LATE}",
     re.IGNORECASE,
 )
 _HIGHLIGHTED = re.compile(
-    rf"{AMOUNT}[ -]{ADJECTIVES}(?:\*{{0,2}}{_LIGHT}\*{{0,2}}[ -])?(?:[a-z]{{1,9}} )?{_PIECES}\b{LATE}(?P<gap>[^.\n]{{0,50}})",
+    rf"{AMOUNT}[ -]{ADJECTIVES}(?:\*{{0,2}}{LIGHT}\*{{0,2}}[ -])?(?:[a-z]{{1,9}} )?{_PIECES}\b{LATE}(?P<gap>[^.\n]{{0,50}})",
     re.IGNORECASE,
 )
 _MARKUP = re.compile(
@@ -49,34 +50,23 @@ _MARKUP = re.compile(
 )
 _STARRED = re.compile(r"(?<!\*)\*{1,2}(?!\*)|\bwith (?:an )?asterisks?\b")
 _NAMED = re.compile(
-    rf"\b{_LIGHT} (?:the|its|a|one|each)\b[^.\n]{{0,60}}?(?:with|between|by|using|in)\b[^.\n]{{0,40}}(?:\*|asterisk)",
+    rf"\b{LIGHT} (?:the|its|a|one|each)\b[^.\n]{{0,60}}?(?:with|between|by|using|in)\b[^.\n]{{0,40}}(?:\*|asterisk)",
     re.IGNORECASE,
 )
 _SOME = re.compile(
-    rf"\b{_LIGHT} (?:some|a few|several|the|any|certain|key|important|main) (?:of the |key |important |main |relevant ){{0,2}}{_PIECES}\b",
+    rf"\b{LIGHT} (?:some|a few|several|the|any|certain|key|important|main) (?:of the |key |important |main |relevant ){{0,2}}{_PIECES}\b",
     re.IGNORECASE,
 )
 _NAMES = re.compile(
-    rf"\b{_LIGHT} (?:each|every|all(?: of)?(?: the)?) (?:section|title|heading|step)s?\b", re.IGNORECASE
+    rf"\b{LIGHT} (?:each|every|all(?: of)?(?: the)?) (?:section|title|heading|step)s?\b", re.IGNORECASE
 )
 _SECTIONS_SAID = amount(r"(?:sections?|parts?|chapters?|paragraphs?)")
-_MARK = re.compile(
-    r"(?P<mark>\b[A-Z][A-Za-z]{2,15}) (?P<quote>[\[<{]?(?:X|N|Y|#|i|\d{1,2}|number)\b[\]>}]?|#)",
-)
-_MARKED = re.compile(
-    r"\b(?:mark|label|start|begin|denot|not(?:ed|e)\b|indicat|head|titl|call|nam|separat|prefix|introduc|number|divid|explicitl|section|format|such as|like|as)\w*",
-    re.IGNORECASE,
-)
 _PLACEHOLDERS = amount(r"place ?-?holders?")
 _BRACKETED = re.compile(
     rf"{AMOUNT} {ADJECTIVES}(?:fields?|variables?|blanks?|items?|slots?|spots?|parts?) (?:[a-z]+ ){{0,4}}(?:in|with|within|using|by) square brackets{LATE}",
     re.IGNORECASE,
 )
 _SQUARE = re.compile(r"\bbrackets?\b|\[[^\]\n]{1,60}\]", re.IGNORECASE)
-_TITLE = re.compile(
-    r"<<[^<>\n]{1,60}>>|\bdouble(?:d)? ang(?:le|ular|led) (?:bracket|quot)|\bdouble chevrons|\bdouble (?:<|less-than)",
-    re.IGNORECASE,
-)
 
 
 def bullets(prompt: Prompt) -> Iterator[Instruction]:
@@ -111,17 +101,17 @@ def highlights(prompt: Prompt) -> Iterator[Instruction]:
     for found in _HIGHLIGHTS.finditer(text):
         if _near(text, found):
             for relation, number in relations(found, Relation.LEAST):
-                yield Instruction(Kind.HIGHLIGHTS, (), _least(relation), number, None, *found.span())
+                yield Instruction(Kind.HIGHLIGHTS, (), least(relation), number, None, *found.span())
             return
     for found in _HIGHLIGHTED.finditer(text):
-        if re.search(_LIGHT, found.group(), re.IGNORECASE) and _near(text, found):
+        if re.search(LIGHT, found.group(), re.IGNORECASE) and _near(text, found):
             for relation, number in relations(found, Relation.LEAST):
-                yield Instruction(Kind.HIGHLIGHTS, (), _least(relation), number, None, *found.span())
+                yield Instruction(Kind.HIGHLIGHTS, (), least(relation), number, None, *found.span())
             return
     if (found_all := _NAMES.search(text)) is not None and _near(text, found_all):
         for said in _SECTIONS_SAID.finditer(text):
             for relation, number in relations(said, Relation.LEAST):
-                yield Instruction(Kind.HIGHLIGHTS, (), _least(relation), number, None, *found_all.span())
+                yield Instruction(Kind.HIGHLIGHTS, (), least(relation), number, None, *found_all.span())
                 return
     if (named := _NAMED.search(text) or _SOME.search(text)) is not None and _STARRED.search(
         text[named.start() : named.end() + 120]
@@ -133,65 +123,6 @@ def _near(text: str, found: re.Match[str]) -> bool:
     return _MARKUP.search(text[max(0, found.start() - 80) : found.end() + 160]) is not None
 
 
-def _least(relation: Relation) -> Relation:
-    """More are no harm: of what must be shown, "3" and "exactly 3" are as many at least."""
-    return Relation.LEAST if relation is Relation.EXACT else relation
-
-
-def sections(prompt: Prompt) -> Iterator[Instruction]:
-    """`4 sections marked with SECTION X`."""
-    text = prompt.text
-    for found in _MARK.finditer(text):
-        mark, number = found["mark"], found["quote"]
-        if not _MARKED.search(text[max(0, found.start() - 60) : found.start()]):
-            continue
-        noun = re.escape(mark.rstrip("s").lower())
-        if mark.lower() not in (
-            "section",
-            "paragraph",
-            "part",
-            "chapter",
-            "day",
-            "step",
-            "audience",
-            "act",
-            "scene",
-            "stanza",
-            "verse",
-            "topic",
-            "phase",
-            "week",
-            "module",
-            "lesson",
-            "episode",
-            "slide",
-        ):
-            if not (mark.isupper() and not number[0].isdigit()):
-                continue
-        if (
-            re.search(r"\n[ \t]*(?:[*-] )?$", text[max(0, found.start() - 5) : found.start()])
-            and number.isdigit()
-        ):
-            continue  # a line of an example, of which another mark is the point
-        digit = number.strip("[]<>{}").isdigit()
-        for said in re.finditer(
-            rf"{AMOUNT}[ -]{ADJECTIVES}(?:{noun}|section|part|chapter|paragraph)s?\b{LATE}",
-            text,
-            re.IGNORECASE,
-        ):
-            if said.start() <= found.end() and said.end() > found.start():
-                continue
-            if re.search(_LIGHT, text[max(0, said.start() - 30) : said.end() + 20], re.IGNORECASE):
-                continue
-            for relation, many in relations(said, Relation.LEAST):
-                if digit and not re.search(rf"\b{re.escape(mark)} {many}\b|{re.escape(mark)} 1\b", text):
-                    continue
-                yield Instruction(
-                    Kind.SECTIONS, (mark,), _least(relation), many, None, said.start(), said.end()
-                )
-                return
-
-
 def placeholders(prompt: Prompt) -> Iterator[Instruction]:
     """`at least 3 placeholders represented by square brackets, such as [name]`."""
     if _SQUARE.search(prompt.text) is None:
@@ -201,10 +132,3 @@ def placeholders(prompt: Prompt) -> Iterator[Instruction]:
             for relation, number in relations(found, Relation.LEAST):
                 yield Instruction(Kind.PLACEHOLDERS, (), relation, number, None, *found.span())
                 return
-
-
-def title(prompt: Prompt) -> Iterator[Instruction]:
-    """`a title wrapped in double angular brackets, i.e. <<title>>`."""
-    found = _TITLE.search(prompt.text)
-    if found is not None and not denied(prompt.text, found.start()):
-        yield Instruction(Kind.TITLE, start=found.start(), end=found.end())
