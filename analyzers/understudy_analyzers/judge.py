@@ -66,14 +66,6 @@ def texts(pair: Pair) -> dict[Leg, str]:
     return {output.leg: output.text for output in legs}
 
 
-def identical(pair: Pair) -> bool:
-    """True when no leg failed and all said the same and ended alike: what is said of one holds for all."""
-    base, *others = pair.legs()
-    return not base.failed and all(
-        not other.failed and other.finish is base.finish and other.text == base.text for other in others
-    )
-
-
 def each(outputs: Mapping[Leg, str], judge: Callable[[str], Found | None]) -> dict[Leg, Found]:
     """Judge every leg's text; None (does not apply) leaves the leg out. Equal texts are judged once."""
     known: dict[str, Found | None] = {}

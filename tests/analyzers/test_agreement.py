@@ -50,6 +50,7 @@ ASK = "Which is a fruit?\nA) stone\nB) red pear\nC) pear\nD) iron\nAnswer with o
         ("Write a Go function add.", "```go\nreturn a + b\n```", "```go\nreturn a+b\n```", 1.0),
         ("Write a Go function add.", "```go\nreturn a + b\n```", "```go\nreturn a - b\n```", 0.0),
         ("Name the root.", "x = 5", "x = -5", 0.0),
+        ("Good?", "👍", "👎", 0.0),
         ("What is 2 plus 3?", "2 + 3 = 5. The answer is 5.", "The answer is 5.", 1.0),
         ("What is 2 plus 3?", "The answer is 5.", "2 + 3 = 6. The answer is 6.", 0.0),
         ("Which? A) x B) y C) z Letter only.", "B", "B) y", 1.0),
@@ -104,6 +105,7 @@ def test_where_two_replies_part_is_told_by_character_token_length_and_ending(sco
 
 def test_a_reply_that_differs_in_case_and_punctuation_alone_is_said_to(scored: Any) -> None:
     assert normal("  Ｔhe CAT, sat! ") == normal("the cat\nsat") == "the cat sat"
+    assert normal("वह की थी।") != normal("वह कि था।")
     score = scored(Agreement(), a_pair("Say it.", "The cat, sat!", "the cat sat")).scores["agreement_exact"]
     assert score.values[Leg.CANDIDATE] == 0.0 and "same words" in score.explanation
 
@@ -158,6 +160,8 @@ def test_likeness_grows_with_what_is_shared_and_sees_denial_and_other_numbers() 
     assert likeness(base, base) == 1.0
     assert likeness(base, reworded) > 0.7 > 0.3 > likeness(base, other)
     assert likeness(base, reworded) == pytest.approx(likeness(reworded, base))
+    rides, cuts = "若い男性が馬に乗って野原を走っている。", "女性が台所で野菜を切っている。"
+    assert likeness(rides, "野原で馬に乗る若い男の人。") > 2 * likeness(rides, cuts)
     said = "The terminals are connected to the battery."
     assert likeness(said, "The terminals are not connected to the battery.") < likeness(
         said, "The terminals are now connected to the battery."

@@ -13,7 +13,7 @@ import numpy as np
 from rapidfuzz.distance import JaroWinkler
 from rapidfuzz.process import cdist
 
-from understudy_analyzers.agreement.form import terms
+from understudy_analyzers.agreement.form import blankless, terms
 from understudy_analyzers.agreement.stem import stem
 from understudy_analyzers.agreement.weight import DENIALS, weight
 
@@ -31,7 +31,7 @@ def likeness(base: str, other: str) -> float:
     """How alike two texts are in meaning: 1 the same, 0 nothing in common."""
     ours, theirs = terms(base), terms(other)
     if ours == theirs:
-        return 1.0
+        return float(bool(ours) or blankless(base) == blankless(other))
     if not ours or not theirs:
         return 0.0
     left, right = _stems(ours), _stems(theirs)

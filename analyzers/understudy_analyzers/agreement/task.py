@@ -16,9 +16,10 @@ from rapidfuzz.distance import Indel
 
 from understudy_analyzers import judge, refusal, structure
 from understudy_analyzers.agreement.choice import chosen, options
-from understudy_analyzers.agreement.form import words
+from understudy_analyzers.agreement.form import blankless, words
 from understudy_analyzers.expectation import Expectation, Structure
 from understudy_analyzers.numbers import equal, numbers, results
+from understudy_analyzers.numbers import wanted as asks
 from understudy_analyzers.numbers.compare import written
 
 SHORT = 30
@@ -51,6 +52,8 @@ def task(base: str, other: str, prompt: str, wanted: Expectation, like: Like) ->
             return found
     ours, theirs = words(base), words(other)
     if min(len(ours), len(theirs)) <= SHORT:
+        if not ours and not theirs:
+            return judge.Found(float(blankless(base) == blankless(other)), note="no words, as they stand")
         same = ours == theirs and _signs(base) == _signs(other)
         return judge.Found(float(same), note="short reply, word by word")
     similar = (1 - MEANING) * wording(ours, theirs) + MEANING * like()
@@ -128,7 +131,7 @@ def _choice(base: str, other: str, prompt: str, wanted: Expectation, like: Like)
 def _number(base: str, other: str, prompt: str, wanted: Expectation, like: Like) -> judge.Found | None:
     if wanted.structure is not None:
         return None
-    answers = results(base, other, prompt, wanted.number)
+    answers = results(base, other, prompt, asks(prompt))
     if answers is None or answers[0] is None or answers[1] is None:
         return None
     left, right = answers[0].value, answers[1].value

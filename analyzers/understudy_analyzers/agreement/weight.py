@@ -30,4 +30,4 @@ BINDING = 0.1
 
 def weight(word: str) -> float:
     """What a word says beside others."""
-    return BINDING if word in _BINDING else 1.0
+    return BINDING if word in _BINDING or "\u3040" <= word[0] < "\u30a0" else 1.0
