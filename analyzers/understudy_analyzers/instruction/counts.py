@@ -40,7 +40,7 @@ _ONCE = re.compile(
 )
 _COUNTED = re.compile(
     rf"(?:(?<![-\d])\b(?:key ?-?word|word|term|phrase|name)s?(?: |: ?|(?=[\"'“‘`]))(?P<word>{QUOTED}|{WORD})|(?P<quoted>{QUOTED})|\bletters? (?:of )?(?P<letter>{QUOTED}|[a-z#!?]\b))"
-    r"(?!(?<=[.!?].) (?-i:[A-Z]))(?P<gap>(?:(?!\b(?:the|a) (?:letter|word|keyword)\b| and (?:the|include|contain|use|make|have|add|mention|do)\b|\bhighlight|\bparagraph|\bsection|\bsentences?\b)[^.\n\"“”]){0,70}?)"
+    r"(?!(?<=[.!?].)[)\]]? (?-i:[A-Z]))(?P<gap>(?:(?!\b(?:the|a) (?:letter|word|keyword)\b| and (?:the|include|contain|use|make|have|add|mention|do)\b|\bhighlight|\bparagraph|\bsection|\bsentences?\b)[^.\n\"“”]){0,70}?)"
     rf"\b(?P<amount>(?=[a-z\d])(?:{_TIMES.pattern}|{_ONCE.pattern}))",
     re.IGNORECASE,
 )
@@ -60,6 +60,7 @@ _SYMBOLS = {
 _SYMBOL = re.compile(
     rf"{AMOUNT} {grammar.ADJECTIVES}(?P<symbol>{'|'.join(_SYMBOLS)})s?\b{LATE}", re.IGNORECASE
 )
+_PLURAL = re.compile(rf"{AMOUNT} (?:letter )?[\"']?(?P<letter>[a-z])[\"']?['’]s\b{LATE}", re.IGNORECASE)
 _WORDS_WITH = re.compile(
     r"\bwords? (?:that|which|with|containing|having|where)(?: [a-z]+){0,3} ?$", re.IGNORECASE
 )
@@ -138,7 +139,10 @@ def letters(prompt: Prompt) -> Iterator[Instruction]:
 
 
 def symbols(prompt: Prompt) -> Iterator[Instruction]:
-    """`at least 4 hashtags`."""
+    """`at least 4 hashtags`, `three z's or more`."""
+    for found in _PLURAL.finditer(prompt.plain):
+        for relation, number in relations(found):
+            yield Instruction(Kind.LETTERS, (found["letter"].lower(),), relation, number, None, *found.span())
     for found in _SYMBOL.finditer(prompt.plain):
         if symbol := _SYMBOLS[found["symbol"].lower()]:
             for relation, number in relations(found):

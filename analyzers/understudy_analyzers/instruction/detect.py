@@ -46,7 +46,7 @@ _RULES: tuple[tuple[_Rule, Collection[str]], ...] = (
     (paragraphs.paragraphs, ("paragraph", "***", "asteris", "aster")),
     (keywords.keywords, ("word", "term", "phrase", "name", "key", "line", "letter", '"', "'", "“", "‘", "`")),
     (counts.letters, ("letter",)),
-    (counts.symbols, ("mark", "hash", "point", "sign", "semicolon", "ampersand")),
+    (counts.symbols, ("'s", "’s", "mark", "hash", "point", "sign", "semicolon", "ampersand")),
     (marks.bullets, ("bullet",)),
     (marks.listed, ("bullet",)),
     (marks.highlights, ("highlight", "italic", "bold", "emphas")),

@@ -14,7 +14,7 @@ from understudy_analyzers.instruction.prompt import Prompt
 from understudy_analyzers.instruction.verdict import Instruction
 
 _REPEAT = re.compile(
-    r"\b(?:repeat(?:ing)?|restat(?:e|ing)|copy|echo|reproduc(?:e|ing)|quot(?:e|ing)|writ(?:e|ing) out|recit(?:e|ing))\b[^.\n]{0,60}?\b(?:request|prompt|sentence|question|text|instructions?|query|it|message|task|everything|all)\b|\brepeat(?:ing)? (?:the )?(?:following )?(?:request|sentence|question|prompt)?:? ?[\"“]",
+    r"\b(?:repeat(?:ing)?(?! (?:the |this )?(?:key ?)?(?:word|letter|phrase|line|chorus|verse)s?\b)|restat(?:e|ing)|copy|echo|reproduc(?:e|ing)|quot(?:e|ing)|writ(?:e|ing) out|recit(?:e|ing))\b[^.\n]{0,60}?\b(?:request|prompt|sentence|question|text|instructions?|query|it|message|task|everything|all)\b|\brepeat(?:ing)? (?:the )?(?:following )?(?:request|sentence|question|prompt)?:? ?[\"“]",
     re.IGNORECASE,
 )
 _EXACTLY = re.compile(

@@ -17,7 +17,7 @@ from understudy_analyzers.instruction.verdict import ANSWERS, Instruction
 _PS = r"P\.? ?(?P<second>P\.? ?)?S\b\.?"
 _POSTSCRIPT = re.compile(
     rf"\bpost-?\s?script\b(?:(?!\bpost-?\s?script\b)[^\n]){{0,60}}?(?<![A-Za-z.])(?P<marker>{_PS})"
-    rf"|\b(?:add|includ|put|write|end|finish|conclude|append|close|have|give|need|leave|sign off|place|attach|use|with)\w*\b[^.\n]{{0,60}}?[\s\"'(“‘](?P<marked>{_PS.replace('second', 'other')})",
+    rf"|\b(?:add|includ|put|write|end|finish|conclude|append|close|have|give|need|leave|sign off|place|attach|use|with|there (?:should|must) be)\w*\b[^.\n]{{0,60}}?[\s\"'(“‘](?P<marked>{_PS.replace('second', 'other')})",
     re.IGNORECASE,
 )
 _BARE_PS = re.compile(
