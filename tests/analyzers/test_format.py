@@ -178,6 +178,9 @@ def test_a_contract_replaces_what_the_prompt_says(contract: dict[str, Any], whol
         ('{"schema": {"$ref": "https://example.com/other.json"}}', "bad JSON Schema"),
         ('{"format": "csv", "keys": ["a"]}', "are of json"),
         ('{"instructions": [{"name": "no:such"}]}', "instructions: "),
+        ('{"instructions": [{"name": "length_constraints:nth_paragraph_first_word"}]}', "instructions: "),
+        ('{"instructions": 3}', "instructions: "),
+        ("[" * 100_000, "longer than"),
     ],
 )
 def test_a_contract_that_cannot_be_read_leaves_the_pair_unscored(contract: str, reason: str) -> None:

@@ -25,7 +25,7 @@ import jsonschema_rs
 
 from understudy_analyzers.expectation import Expectation, Structure
 from understudy_analyzers.format.fault import Fault
-from understudy_analyzers.instruction import Instruction, declare
+from understudy_analyzers.instruction import Instruction, declare, verify
 
 KEY, RESPONSE_FORMAT = "x-understudy-contract", "response_format"
 LONGEST = 64_000
@@ -107,7 +107,7 @@ def _ours(told: dict[str, Any]) -> Contract:
     name = told.get("format", "json" if schema is not None or keys else None)
     if name is None and "instructions" in told:
         return Contract(Expectation(), instructions=_instructions(told))
-    if name not in set(Structure):
+    if name not in list(Structure):
         raise Unfit(f"format {str(name)[:40]!r} is none of {', '.join(Structure)}")
     if items is not None and (not isinstance(items, int) or isinstance(items, bool) or items < 0):
         raise Unfit("items is no count")
@@ -125,9 +125,13 @@ def _ours(told: dict[str, Any]) -> Contract:
 
 def _instructions(told: dict[str, Any]) -> tuple[Instruction, ...]:
     try:
-        return tuple(declare(str(one["name"]), one) for one in told.get("instructions", ()))
-    except (KeyError, TypeError, ValueError) as error:
+        made = tuple(declare(str(one["name"]), one) for one in told.get("instructions", ()))
+        # One that lacks an argument shows it when it is first verified.
+        for one in made:
+            verify(one, "Some words.\n\nMore words.")
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
         raise Unfit(f"instructions: {error}"[:160]) from None
+    return made
 
 
 def _theirs(told: dict[str, Any]) -> Contract | None:

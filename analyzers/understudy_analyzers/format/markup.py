@@ -7,6 +7,7 @@ all of a kind are: where some of them stand, one that does not was lost.
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from understudy_analyzers.format import code
 from understudy_analyzers.format.fault import Fault
@@ -52,6 +53,7 @@ def whole(text: str) -> bool:
     return bool(_WHOLE.match(body)) and (body.endswith(">") or body[:5].lower() == "<?xml")
 
 
+@lru_cache(maxsize=8)
 def broken(text: str, html: bool = False, fragment: bool = True) -> Fault | None:
     """The first thing in markup that is not well-formed; `fragment`: several roots and text between them will do."""
     if len(text) > LONGEST:
