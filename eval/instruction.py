@@ -253,6 +253,22 @@ def _verifying(data: Path, wrong: list[str]) -> Iterator[Figure]:
         0.98,
         by=by_model,
     )
+    whole: dict[tuple[str, str], list[tuple[bool, str]]] = {}
+    for model, prompt, _, reply, kept in verdicts(data):
+        whole.setdefault((model, prompt), []).append((kept, reply))
+    both = [
+        (
+            prompt,
+            float(all(kept for kept, _ in some)),
+            float(all(one.kept(some[0][1]) for one in detect(prompt))),
+        )
+        for (_, prompt), some in whole.items()
+    ]
+    yield Figure(
+        "instruction found and kept: agreement on whole replies",
+        stats.over(both, stats.agreement),
+        note="a reply keeps all that was found in its prompt, as it keeps all that the data names",
+    )
 
 
 def worst(found: npt.NDArray[np.float64]) -> float:
