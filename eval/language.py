@@ -23,6 +23,9 @@ NAME = "language"
 MODEL = "gpt-4-turbo"
 SHORT = (20, 60)
 """Characters of the short pieces."""
+LETTERS = 12
+"""Letters that a piece must have: figures and punctuation say no language."""
+PIECES = 3
 SEED = 5
 
 _WESTERN = ("de", "es", "fr", "it", "pt")
@@ -33,10 +36,10 @@ _FORMS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 """Form of mojibake -> the encoding that UTF-8 was taken for, and the languages it befalls (none: all)."""
 
 
-def read(data: Path, model: str = MODEL) -> Iterator[dict[str, Any]]:
-    """The held-out rows of one model that were asked in the language they must be in."""
+def read(data: Path, model: str = MODEL, out: bool = True) -> Iterator[dict[str, Any]]:
+    """The held-out rows (or, to tune on, the others) of one model that were asked in the language they must be in."""
     for row in rows(data / "language" / f"{model}.csv.gz"):
-        if row["task"] == "monolingual" and held(f"{row['source']} {row['id']}"):
+        if row["task"] == "monolingual" and held(f"{row['source']} {row['id']}") is out:
             yield row
 
 
@@ -46,14 +49,14 @@ def measure(data: Path) -> Section:
     wrong: list[str] = []
     figures = [
         _detection("whole replies", known, wrong, 0.99),
-        _detection("pieces of 20-60 characters", _pieces(known), wrong, 0.99),
+        _detection("pieces of 20-60 characters", _pieces(known), wrong, None),
     ]
     figures += _pairs(known)
     figures += _legible(known, wrong)
     return Section(NAME, tuple(figures), tuple(wrong))
 
 
-def _detection(what: str, cases: list[dict[str, Any]], wrong: list[str], target: float) -> Figure:
+def _detection(what: str, cases: list[dict[str, Any]], wrong: list[str], target: float | None) -> Figure:
     judged = []
     for row in cases:
         if len(row["completion"].strip()) < SHORT[0]:
@@ -62,7 +65,9 @@ def _detection(what: str, cases: list[dict[str, Any]], wrong: list[str], target:
         right = told is not None and told[0] == row["language"]
         judged.append((row["id"], 1.0, float(right), row["language"]))
         if not right:
-            wrong.append(f"{what} {row['id']}: {told and told[0]}, {row['language']} asked for")
+            wrong.append(
+                f"{what} {row['source']} {row['id']}: {told and told[0]}, {row['language']} asked for"
+            )
     by = {
         code: sum(said for _, _, said, one in judged if one == code) / sum(one == code for *_, one in judged)
         for code in sorted({one for *_, one in judged})
@@ -72,20 +77,20 @@ def _detection(what: str, cases: list[dict[str, Any]], wrong: list[str], target:
 
 
 def _pieces(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One piece of each reply, cut between words at a place drawn by lot; ideographs have no words to cut between."""
+    """PIECES of each reply, cut between words at places drawn by lot; Chinese and Japanese have none to cut between."""
     draw = random.Random(SEED)
     made = []
-    for row in cases:
+    for row in cases * PIECES:
         text = " ".join(row["completion"].split())
-        if len(text) < 4 * SHORT[1]:
+        if len(text) < 2 * SHORT[1]:
             continue
         size = draw.randint(*SHORT)
-        start = draw.randrange(SHORT[1], len(text) - 2 * SHORT[1])
+        start = draw.randrange(len(text) - SHORT[1])
         start = text.find(" ", start, start + 30) + 1 or start
         piece = text[start : start + size]
         if " " in piece[SHORT[0] :]:
             piece = piece[: piece.rindex(" ")]
-        if len(piece) >= SHORT[0]:
+        if len(piece) >= SHORT[0] and sum(map(str.isalpha, piece)) >= LETTERS:
             made.append({**row, "completion": piece})
     return made
 

@@ -67,7 +67,7 @@ def signs(text: str, prompt: str, wanted: Expectation, verbatim: bool) -> list[t
     if (fence := unclosed(text)) is not None and fence[1]:
         see("fence", (fence[0], ""))
     see("prose", derailed(text))
-    see("refusal", splice(prose))
+    see("refusal", splice(prose or text))
     see("garbled", garbled(prose, prompt))
     see("language", _switch(prose, prompt))
     see("topic", depart(prose, prompt))
@@ -75,8 +75,8 @@ def signs(text: str, prompt: str, wanted: Expectation, verbatim: bool) -> list[t
     repeats = loop(prose, verse) or (loop(text, True) if prose != text else None)
     if repeats is None and not _COUNTS.search(prompt):
         repeats = counted(prose, 7 if verse else 5)
-    if repeats is not None and not _asked(text[repeats.start : repeats.onset], prompt):
-        see("loop", (repeats.onset, text[repeats.start : repeats.onset]))
+    if repeats is not None and not _asked(text[repeats.start : repeats.start + repeats.period], prompt):
+        see("loop", (repeats.onset, text[repeats.start : repeats.start + repeats.period]))
     elif not wanted.repetition:
         see("recurring", recurring(prose))
         see("dense", dense(text))

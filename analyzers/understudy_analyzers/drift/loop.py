@@ -7,7 +7,7 @@ is O(n log n) for any text, and exact: a loop is never guessed from statistics.
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import eq
 
 import numpy as np
@@ -21,13 +21,15 @@ LONGEST = 2_000
 """Characters of the longest period looked for."""
 LOOPED = 48
 """Characters a loop must cover at least."""
+NEAR = 1_000
+"""Characters before a loop in which its piece may have stood already."""
 PERIODS = 6
 """Distances tried, the most frequent first."""
 COUNTED = 30
 """Letters in a piece that repeats but for its figures: what has fewer is a table, a list or a song of bottles."""
 
 _RULER = re.compile(r"^[\s\-=_*.#~|+:·•─━═─]*$")
-_FIGURES = re.compile(r"\d+")
+_FIGURES = re.compile(r"\d+|(?<![^\W_])[A-Za-z](?=[.):])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,13 @@ class Loop:
         """How often the piece comes."""
         return (self.end - self.start) / self.period
 
+    known: bool = False
+    """It stood in the text before, with other marks around it, so that its first round here repeats it already."""
+
     @property
     def onset(self) -> int:
         """Where it comes for the second time: until there nothing was wrong."""
-        return self.start + self.period
+        return self.start if self.known else self.start + self.period
 
 
 def loop(text: str, lenient: bool = False) -> Loop | None:
@@ -58,14 +63,22 @@ def loop(text: str, lenient: bool = False) -> Loop | None:
             best is None or found.end - found.start > best.end - best.start
         ):
             best = found
-    return best
+    return None if best is None else _seen(text, best)
+
+
+def _seen(text: str, found: Loop) -> Loop:
+    """The same loop, `known` when its longest line without figures stood in the text just before it."""
+    piece = text[found.start : found.start + found.period]
+    core = max(_FIGURES.split(piece.strip()), key=len).strip(" \t\n.:;,()*-")
+    before = text[max(0, found.start - NEAR) : found.start]
+    return replace(found, known=len(core) >= GRAM and core in before)
 
 
 def counted(text: str, least: int = 5) -> Loop | None:
     """A loop of `least` rounds in which figures count as equal ("Step 7: check it again."); None when there is none."""
-    if sum(map(text.count, "0123456789")) < least - 1:
+    plain, marked = _FIGURES.subn("0", text)
+    if marked < least - 1:
         return None
-    plain = _FIGURES.sub("0", text)
     runs = _runs(plain)
     if not runs:
         return None
@@ -89,15 +102,15 @@ def counted(text: str, least: int = 5) -> Loop | None:
             and sum(map(str.isalpha, piece)) >= COUNTED
             and len(piece.split()) >= 6
         ):
-            start, onset = original(found.start), original(found.onset)
-            return Loop(start, original(found.end), max(1, onset - start))
+            start, onset = original(found.start), original(found.start + found.period)
+            return _seen(text, Loop(start, original(found.end), max(1, onset - start)))
     return None
 
 
 def _counts(text: str, found: Loop, lenient: bool) -> bool:
     """Whether repetition so long is a loop rather than a ruler, a blank form, a row of a table, a refrain."""
     size = found.end - found.start
-    piece = text[found.start : found.onset]
+    piece = text[found.start : found.start + found.period]
     ends = found.end >= len(text.rstrip())
     if size < LOOPED or not piece.strip():
         return False

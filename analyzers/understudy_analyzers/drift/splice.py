@@ -16,7 +16,7 @@ LATE = 0.1
 
 _CUES = (
     "sorry", "apolog", "can't", "can’t", "annot", "can not", "unable to", "not able to", "won't", "won’t", "not programmed",
-    "s an AI", "decline", "refuse", "violates", "goes against", "comfortable", "siento", "Lamento", "o puedo", "odelo de ", "désolé",
+    "s an AI", "language model", "omfortable", "will not", "do not feel", "gainst my", "guidelines", "decline", "refuse", "violates", "goes against", "comfortable", "siento", "Lamento", "o puedo", "odelo de ", "désolé",
     "navré", "e ne ", "odèle de langage", "leid", "nicht", "Als KI", "into muito", "esculpe", "posso", "spiace", "odello", "spijt", "aaf",
     "idak ", "zgün", "rzepraszam", "rzykro", "in lỗi", "звините", "ростите", "сожалению", "жаль", "рошу прощения", "е могу", "языковая",
     "как ИИ", "क्षमा", "माफ", "खेद", "عذر", "آسف", "عتذر", "أستطيع", "يمكنني", "抱歉", "对不起", "對不起", "不好意思", "我无法", "我不能", "我無法",
@@ -30,8 +30,10 @@ _I_CANNOT = r"I(?: am|'m)? ?(?:can ?not|can't|will not|won't|must not|unable to|
 _PHRASES = (
     rf"(?:(?:I'm|I am) (?:very |really |so |truly )?sorry|I (?:do )?apologi[sz]e|My apologies|Sorry|Unfortunately|However)[,.]? ?(?:but |however,? |that )?{_I_CANNOT} {_VERB}",
     rf"{_I_CANNOT} {_VERB} {_THIS}",
-    r"As an AI(?: language)?(?: model| assistant)?,? (?:I|it is)\b",
-    r"(?:I'm|I am) (?:very |really |so )?sorry,? (?:but )?(?:that|this|your) (?:request|question|content|topic)",
+    r"As an? (?:AI|(?:large )?language model|(?:virtual |AI )?assistant)(?: language)?(?: model| assistant)?,? (?:I|it is)\b",
+    r"(?:I'm|I am) (?:very |really |so )?sorry,? (?:but )?(?:(?:that|this|your) (?:request|question|content|topic)|as an? (?:AI|language|assistant))",
+    r"I(?: do not|'m not| am not| don't) (?:feel )?comfortable (?:with )?(?:continu|provid|generat|writ|creat|assist|help|discuss|answer)ing\b",
+    r"(?:It|This|That|Doing so|Continuing) (?:is|would be|goes|would go) against my (?:guidelines|programming|polic|principles|purpose)",
     r"I (?:must|have to|need to) (?:respectfully |politely )?(?:decline|refuse)",
     r"(?:This|Your|That) (?:request|content|prompt) (?:violates|goes against)",
     r"I(?: am|'m) (?:not programmed|programmed not)",

@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from typing import Protocol
 
 from understudy_analyzers.language import script
-from understudy_analyzers.language.words import votes
+from understudy_analyzers.language.words import endings, votes
 
 SHARED: Mapping[str, tuple[str, ...]] = {
     "latin": tuple(
@@ -35,8 +35,21 @@ SURE = 0.9
 """Probability from which a detected language counts as found."""
 SAMPLE = 500
 """Characters detected per text: half from its start, half from its end, where drift shows."""
-WEIGHT = 0.7
+WEIGHT = 1.0
 """What one vote adds to a language's log-probability."""
+ENDED = 0.5
+"""What a word's ending adds."""
+PRIOR: Mapping[str, float] = {
+    "en": 0.8,
+    "es": 0.6,
+    "ru": 1.0,
+    "fr": 0.5,
+    "de": 0.5,
+    "pt": 0.5,
+    "it": 0.4,
+    "id": 0.3,
+}
+"""What a language is more likely beforehand, as log-odds: a few words of Russian letters are hardly Bulgarian."""
 CLEAR = 8
 """Votes more than for any other language, and twice as many, that say it by themselves."""
 FOREIGN = 0.4
@@ -127,8 +140,12 @@ def _among(text: str, codes: tuple[str, ...]) -> tuple[str, float]:
     (most, first), (more, _) = ours[:2]
     if most - more >= max(CLEAR, more):
         return first, 1 / (1 + math.exp(WEIGHT * (more - most)))
+    ended = endings(text)
     scores = {
-        code: math.log(max(p, 1e-12)) + WEIGHT * voted.get(code, 0)
+        code: math.log(max(p, 1e-12))
+        + WEIGHT * voted.get(code, 0)
+        + ENDED * ended.get(code, 0)
+        + PRIOR.get(code, 0.0)
         for code, p in _identifier().rank(text)
         if code in codes
     }

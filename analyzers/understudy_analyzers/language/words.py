@@ -49,6 +49,22 @@ _MARKS: Mapping[str, str] = {
     "hr": "ćđčšž", "ro": "șțăşţ", "tr": "ğışİ", "vi": "đơưạảấầẩậắằặẹẻếềểệịọỏốồổộớờởợụủứừửựỳỹ", "lt": "ėųįąčęšž",
     "lv": "ļķņģāēīū", "ru": "ыэё", "uk": "іїєґ", "bg": "ъ", "ar": "يكةىأإ", "fa": "پچگژیک", "ur": "ٹڈڑںےہھی",
 }  # fmt: skip
+_ENDINGS: Mapping[str, str] = {
+    "en": "ing tion ness ity ght ful ous ed ck th ally ence",
+    "es": "ción ciones sión dad dades miento aje ando iendo ado ados ada adas illo ito ares ales ivo ez ble uela",
+    "pt": "ção ções são ão ões dade dades mento agem ando endo indo ado ados ada adas inho eiro eira ais eis ém ível nte lho nha",
+    "it": "zione zioni sione mento menti ità ando endo ato ati ata ate ello etta aggio che zza gli tti lle bile are ere ire",
+    "fr": "tion tions ement ité eux euse ait aient ée és ées age ique ance ence oire eau eaux elle ette ent aux",
+    "de": "ung ungen lich liche keit heit schaft isch ische ten chen sten igen ierung",
+    "nl": "lijk lijke heid ing ingen tie ten aar eren jes isch",
+    "sv": "ning ningar het lig liga ade erna arna tion ska", "da": "ning ninger hed lig lige ede erne tion ske",
+    "no": "ning ninger het lig lige ene tion sjon ske", "fi": "inen ssa ssä sta stä lla llä lle een ksi isen uus yys",
+    "hu": "ság ség ban ben nak nek ból ből val vel tás tés", "pl": "nie ość ego ych owy owa ować ami cie enia", "cs": "ní ost ého ých ový ová ovat ami ění",
+    "sk": "nie osť ého ých ový ová ovať ami enia", "ro": "ului ilor ție ții are ească lor ată ate ului ea",
+    "tr": "lar ler ları leri dır dir mak mek lık lik nın nin ında inde ması mesi",
+    "id": "kan nya lah ang an asi", "ru": "ого его ться ами ями ых их ость ения ать ить ный ная ное", "uk": "ого ого ться ння ість ами ями ти ний них",
+    "bg": "ата ите ето ване ият ята ност ски ето ва",
+}  # fmt: skip
 WORD = re.compile(r"[^\W\d_]+")
 
 
@@ -62,6 +78,8 @@ def _turned(lists: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
 
 WORDS = _turned({code: words.split() for code, words in _WORDS.items()})
 """Word in lower case -> the languages that it is a small word of."""
+ENDINGS = _turned({code: endings.split() for code, endings in _ENDINGS.items()})
+"""Ending of a word of at least five letters -> the languages that have many such."""
 MARKS = _turned(_MARKS)
 """Letter in lower case -> the languages that it is typical of."""
 
@@ -83,4 +101,18 @@ def votes(text: str) -> dict[str, int]:
         for letter in set(lowered):
             for code in MARKS.get(letter, ()):
                 found[code] = found.get(code, 0) + 1
+    return found
+
+
+def endings(text: str) -> dict[str, int]:
+    """How many longer words of a text end as words of each language do: a word speaks with its longest ending."""
+    found: dict[str, int] = {}
+    for word in WORD.findall(text.lower()):
+        if len(word) < 5:
+            continue
+        for size in (6, 5, 4, 3, 2):
+            if codes := ENDINGS.get(word[-size:]):
+                for code in codes:
+                    found[code] = found.get(code, 0) + 1
+                break
     return found
