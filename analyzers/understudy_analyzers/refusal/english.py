@@ -75,7 +75,7 @@ INABILITY = (
     r"(?:there is|there's) no (?:publicly available |public |available |known |reliable |official )?(?:information|record|records|data|details)\b",
     r"(?:the (?:provided |given |above )?(?:text|context|passage|document|article|image|file)) (?:does not|doesn't|did not) (?:mention|contain|provide|specify|include|say|state)",
     r"i(?:'m| am) (?:not sure|unsure) what you(?:'re| are) (?:asking|referring)|not clear what you are asking",
-    r"i(?:'m| am) (?:a|an|just an?|only an?) (?:\w{1,12} ){0,3}(?:ai|model|assistant|program|chatbot|language model)[^.\n]{0,30}(?:and |so |,)[^.\n]{0,20}(?:do not|don't|can't|cannot|not able|unable)\b(?! (?:have|experience|feel|possess) (?:any )?(?:feeling|emotion|personal|opinion|belief|preference|conscious|sens))",
+    r"i(?:'m| am) (?:a|an|just an?|only an?) (?:\w{1,12} ){0,3}(?:ai|intelligence|model|assistant|program|chatbot|language model)[^.\n]{0,30}(?:and |so |,)[^.\n]{0,20}(?:do not|don't|can't|cannot|not able|unable)\b(?! (?:have|experience|feel|possess) (?:any )?(?:feeling|emotion|personal|opinion|belief|preference|conscious|sens))",
 )
 """Cannot: no access, no body, no such knowledge."""
 
@@ -99,7 +99,7 @@ REFUTE = (
     r"(?:everyone|all (?:people|individuals|human beings|humans|persons|students|employees)|every (?:person|individual|human being))\b[^.\n]{0,40}(?:deserves?|should (?:be|have)|ha(?:s|ve) the right|(?:is|are) (?:entitled|equal|born|created))",
     r"(?:there is|there's|there are) (?:absolutely |simply |never |also )?(?:no|any|never any) (?:(?:valid|good|legitimate|moral|ethical|rational|acceptable|inherent|such|justifiable|reasonable) )?(?:justification|excuse|reason (?:why|to|for)|place for|superior|inferior)",
     r"(?:that's|that is|this is|it's|it is) (?:a |an )?(?:harmful|hurtful|offensive|dangerous|racist|sexist|discriminatory|biased) (?:\w{1,14} )?(?:stereotype|myth|idea|belief|misconception|generali[sz]ation|assumption|statement|notion|question)",
-    r"(?:against|contrary to|violat\w{1,4}|undermin\w{1,4}) (?:the )?(?:basic |fundamental )?(?:principles? of )?(?:human rights|equality|equal (?:rights|opportunit|represent)|democra|fairness|human dignity)|(?:considered|seen as|be|is|are|deeply|inherently) (?:discriminatory|unethical|racist|sexist|ableist|homophobic|xenophobic)\b",
+    r"(?:against|contrary to|violat\w{1,4}|undermin\w{1,4}) (?:the )?(?:basic |fundamental )?(?:principles? of )?(?:human rights|equality|equal (?:rights|opportunit|represent)|democra|fairness|human dignity)|(?:considered|seen as|would be|deeply|inherently) (?:discriminatory|unethical|racist|sexist|ableist|homophobic|xenophobic)\b",
     r"(?:not (?:universally|widely|generally) (?:agreed|accepted)|should not (?:inherently|automatically|in itself)|should be (?:based on (?:\w{1,14},? ){1,3}(?:rather than|not|regardless)|judged by|treated (?:equally|with)))",
     r"(?:perpetuat|reinforc|promot)\w{0,4} (?:\w{1,14} ){0,3}(?:stereotype|prejudice|discriminat|bias|hate|violence|misinformation|misconception)",
 )
