@@ -299,7 +299,8 @@ def score(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE...", help="JSON Lines, .gz or not, of replies or pairs; - is standard input."
+            metavar="FILE...",
+            help="JSON Lines (.gz too) of replies or pairs, captures, or - for standard input.",
         ),
     ],
     analyzer: Annotated[

@@ -14,7 +14,10 @@ from typing import Any
 
 import pytest
 from understudy.analysis.score import run
+from understudy.capture import ParquetCapture
+from understudy.capture import Settings as CaptureSettings
 from understudy.errors import ConfigError, DataError, PluginError
+from understudy.testing import a_pair
 
 from tests.analysis.test_analyze import lines
 from tests.plugin import a_plugin
@@ -193,12 +196,12 @@ def test_a_broken_line_is_named_with_its_field_after_what_came_before_it(
 
 
 def test_what_is_not_there_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no such file; give JSON Lines, or - for standard input"):
+    with pytest.raises(DataError, match="no such file; give JSON Lines, a capture or a glob"):
         run([tmp_path / "nowhere.jsonl"], ["shouting"], workers=0)
     with pytest.raises(PluginError, match="'shoutin' is not installed: name one of those available"):
         run([tmp_path / "nowhere.jsonl"], ["shoutin"], workers=0)
     (tmp_path / "folder").mkdir()
-    with pytest.raises(DataError, match=r"folder: holds no \*\.jsonl"):
+    with pytest.raises(DataError, match=r"folder: holds neither pairs-\*\.parquet nor \*\.jsonl"):
         run([tmp_path / "folder"], ["shouting"], workers=0)
 
 
@@ -239,6 +242,23 @@ def test_standard_input_is_a_dash_packed_or_not(
 def beside(folder: Path) -> dict[str, str]:
     """The environment of a command that finds what is installed there."""
     return {**os.environ, "PYTHONPATH": str(folder)}
+
+
+def test_a_capture_is_scored_when_it_holds_the_texts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for content in (True, False):
+        capture = ParquetCapture(CaptureSettings(directory=str(tmp_path / str(content)), content=content))
+        capture.write([(a_pair("Hi", "no", "NO!", id="c"), [])])
+        capture.close()
+    assert run([tmp_path / "True"], ["shouting"], workers=0, as_json=True) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(one["id"], one["leg"], one["value"]) for one in found[:2]] == [
+        ("c", "baseline", 0),
+        ("c", "candidate", 1),
+    ]
+    with pytest.raises(DataError, match=r"was captured without content; capture with capture\.content"):
+        run([tmp_path / "False"], ["shouting"], workers=0)
 
 
 def many(tmp_path: Path, count: int) -> Path:

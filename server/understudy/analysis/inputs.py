@@ -43,6 +43,8 @@ SIDE = frozenset({"text", "finish_reason", "error", "status", "fingerprint"}) | 
     name + unit for name in ("first", "latency") for unit in ("_s", "_ms", "_ns", "")
 }
 SAMPLING = frozenset(Sampling.__slots__)
+INPUT = Path("standard input")
+"""How an error names it."""
 NOT_GIVEN = "not given"
 """The error of a leg that a row of one reply does not have."""
 LONGEST = 64 << 20
@@ -100,7 +102,7 @@ def load(
     ids: dict[str, int] = {}
     for path in files(paths):
         before = seen.pairs
-        items = (Item(*item) for item in admitted(path)) if _is_capture(path) else _lines(path, seen)
+        items = (Item(*item) for item in admitted(path)) if is_capture(path) else _lines(path, seen)
         for item in items:
             seen.pairs += 1
             seen.no_control += item.pair.control is None
@@ -143,7 +145,7 @@ def files(paths: Iterable[str | Path]) -> tuple[Path, ...]:
 
 
 def _inside(path: Path) -> list[Path]:
-    if _is_capture(path):
+    if is_capture(path):
         return [path]
     inside = sorted(p for p in path.iterdir() if p.name.endswith((".jsonl", ".jsonl.gz")))
     if not inside:
@@ -151,7 +153,8 @@ def _inside(path: Path) -> list[Path]:
     return inside
 
 
-def _is_capture(path: Path) -> bool:
+def is_capture(path: Path) -> bool:
+    """Whether a file or directory was written by a capture."""
     if path.is_dir():
         return any(path.glob("*.parquet")) or any(path.glob("open-*.jsonl"))
     if path.suffix == ".parquet" or (path.suffix == ".jsonl" and path.name.startswith("open-")):
@@ -200,14 +203,13 @@ def piped(standard: BinaryIO) -> Iterator[tuple[int, dict[str, Any]]]:
     Raises:
         DataError: with line and mend.
     """
-    name = Path("standard input")
     peek = getattr(standard, "peek", lambda size: b"")
     packed = peek(2)[:2] == b"\x1f\x8b"
     found = 0
-    for found, value in objects(name, gzip.open(standard, "rb") if packed else standard):
+    for found, value in objects(INPUT, gzip.open(standard, "rb") if packed else standard):
         yield found, value
     if not found:
-        raise DataError(f"{name}: is empty; give one JSON object a line")
+        raise DataError(f"{INPUT}: is empty; give one JSON object a line")
 
 
 def objects(path: Path, lines: IO[bytes] | gzip.GzipFile) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -9,12 +9,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from understudy.analysis.inputs import NOT_GIVEN, SIDE, json_lines, parse, parse_reply, piped, unknown
+from understudy.analysis.inputs import (
+    INPUT,
+    NOT_GIVEN,
+    SIDE,
+    files,
+    is_capture,
+    json_lines,
+    parse,
+    parse_reply,
+    piped,
+    unknown,
+)
 from understudy.analysis.notes import ignored
 from understudy.analysis.workers import scoring, usable
+from understudy.capture.reader import admitted
 from understudy.config import chosen
 from understudy.errors import LINE, DataError, shown
-from understudy.given import expanded
 from understudy.pair import Leg, Output, Pair
 from understudy.score import Score, Sense, Span
 from understudy.service.analysis import Declared
@@ -77,7 +88,7 @@ def run(
     """Score every row, and print what was found as it is found; the exit code.
 
     Args:
-        paths: JSON Lines, `.gz` or not; directories and globs of them; `-` is standard input.
+        paths: JSON Lines, `.gz` or not, and captures; directories and globs of them; `-` is standard input.
         names: analyzers; none = those of the config.
         config: a deployment's file, whose analyzers, parameters and bounds hold.
         workers: processes that score; None = as many as there are processors, up to a few.
@@ -253,36 +264,36 @@ def _marked(text: str, span: Span, quoted: str) -> Any:
 
 def _pairs(paths: Sequence[Path], strange: Counter[str]) -> Iterator[Pair]:
     """The rows of all inputs, in order; `strange` counts fields that are not read."""
-    for name, number, value in _lines(paths):
-        alone = value.get("text") is not None
-        if alone and (value.get("baseline") is not None or value.get("candidate") is not None):
-            raise DataError(
-                f"{name}:{number}: 'text' beside 'baseline' or 'candidate'; give a reply or a pair"
-            )
-        try:
-            # Of a row without any of them, what a row of one reply lacks is said.
-            whole = value.get("baseline") is not None or value.get("candidate") is not None
-            pair = parse(value) if whole else parse_reply(value)
-        except ValueError as error:
-            raise DataError(f"{name}:{number}: {error}") from None
-        except OverflowError:
-            raise DataError(f"{name}:{number}: a number beyond all limits; mend or remove the line") from None
-        known = SIDE if alone else frozenset[str]()
-        strange.update(field for field in unknown(value) if field not in known)
-        yield pair
-
-
-def _lines(paths: Sequence[Path]) -> Iterator[tuple[str, int, dict[str, Any]]]:
     for path in paths:
         if str(path) == STANDARD:
-            yield from (("standard input", number, value) for number, value in piped(sys.stdin.buffer))
+            yield from (_row(INPUT, *row, strange) for row in piped(sys.stdin.buffer))
             continue
-        for file in expanded([path], _inside, missing="give JSON Lines, or - for standard input", nothing=""):
-            yield from ((str(file), number, value) for number, value in json_lines(file))
+        for file in files([path]):
+            if is_capture(file):
+                yield from _captured(file)
+            else:
+                yield from (_row(file, *row, strange) for row in json_lines(file))
 
 
-def _inside(path: Path) -> list[Path]:
-    inside = sorted(one for one in path.iterdir() if one.name.endswith((".jsonl", ".jsonl.gz")))
-    if not inside:
-        raise DataError(f"{path}: holds no *.jsonl; give a file")
-    return inside
+def _captured(path: Path) -> Iterator[Pair]:
+    for item in admitted(path):
+        if not item.content:
+            raise DataError(f"{path}: was captured without content; capture with capture.content = true")
+        yield item.pair
+
+
+def _row(path: Path, number: int, value: dict[str, Any], strange: Counter[str]) -> Pair:
+    """A line's object: a pair if it has a part of one, else one reply."""
+    alone = value.get("text") is not None
+    whole = value.get("baseline") is not None or value.get("candidate") is not None
+    if alone and whole:
+        raise DataError(f"{path}:{number}: 'text' beside 'baseline' or 'candidate'; give a reply or a pair")
+    try:
+        pair = parse(value) if whole else parse_reply(value)
+    except ValueError as error:
+        raise DataError(f"{path}:{number}: {error}") from None
+    except OverflowError:
+        raise DataError(f"{path}:{number}: a number beyond all limits; mend or remove the line") from None
+    known = SIDE if alone else frozenset[str]()
+    strange.update(field for field in unknown(value) if field not in known)
+    return pair

@@ -28,7 +28,7 @@ from understudy.v1 import analysis_pb2, pairs_pb2
 
 T = TypeVar("T")
 
-BATCH = 16
+BATCH = 8
 """Pairs in one message."""
 BATCH_CHARACTERS = 1_000_000
 """Characters of replies after which a message takes no further pair: the time limit is a batch's."""
