@@ -166,6 +166,11 @@ _ITEMS = re.compile(
     r"(?:items|bullet points?|bullets|points|ideas|reasons|tips|examples|ways|steps|suggestions|names|things|facts|words)\b",
     re.IGNORECASE,
 )
+_LISTED = re.compile(rf"\bnumbered list of (?:the )?(?:top )?{_N}\b(?! ?(?:-|–|to|or|and)\b)", re.IGNORECASE)
+_ABOUT = re.compile(
+    r"\b(?:at least|at most|up to|about|around|roughly|or more|or fewer|minimum|maximum)\b|\d ?[-–] ?\d",
+    re.IGNORECASE,
+)
 _EXACT = re.compile(r"\bexactly\b", re.IGNORECASE)
 _NUMBER = re.compile(
     r"\bhow (?:many|much|old|far|long|tall)\b|\bwhat(?: is|'s) [-\d(]|\b(?:calculate|compute|solve|evaluate|convert \d)|"
@@ -198,7 +203,10 @@ def _expect(text: str) -> Expectation:
     number = structure is None and _NUMBER.search(text) is not None
     alone = structure in _DOCUMENTS and _ALONE.search(text) is not None
     keys = _keys(text) if structure is Structure.JSON else ()
-    return Expectation(structure, _items(text), language, number, repetition, alone, keys)
+    items = _items(text)
+    if structure is Structure.NUMBERED and items is None:
+        items = _listed(text)
+    return Expectation(structure, items, language, number, repetition, alone, keys)
 
 
 _DOCUMENTS = (Structure.JSON, Structure.XML, Structure.HTML, Structure.CSV, Structure.YAML)
@@ -265,7 +273,17 @@ def _items(text: str) -> int | None:
         return None
     if not _EXACT.search(text, max(0, found.start() - 24), found.end()):
         return None
-    value = found.group(1).lower()
+    return _count(found.group(1))
+
+
+def _listed(text: str) -> int | None:
+    """How many items a numbered list was asked to have."""
+    found = _LISTED.search(text)
+    return _count(found.group(1)) if found and not _ABOUT.search(text) else None
+
+
+def _count(word: str) -> int:
+    value = word.lower()
     return int(value) if value.isdigit() else _WORDS[value]
 
 

@@ -17,7 +17,7 @@ _Item = tuple[int, int, int]
 def jump(text: str, least: int = 2) -> Fault | None:
     """The first item whose number does not follow, in a list that had `least` items before it or goes on behind it.
 
-    A list may start anywhere, start again at 1 (nested and repeated lists do), repeat its number, or count down.
+    A list may start anywhere, start again at 1 (nested and repeated lists do), count down, or have one number all along.
     """
     faults = (_odd(run, least) for run in _runs(text))
     return min((fault for fault in faults if fault), key=lambda fault: fault.start, default=None)
@@ -42,12 +42,18 @@ def _runs(text: str) -> Iterator[list[_Item]]:
 def _odd(run: Sequence[_Item], least: int) -> Fault | None:
     numbers = [number for number, _, _ in run]
     first = 0
+    same = len(set(numbers)) == 1
     for at in range(1, len(run)):
+        if numbers[at] == numbers[at - 1] and not same:
+            return Fault(f"number {numbers[at]} comes twice", *run[at][1:])
         step = numbers[at] - numbers[at - 1]
         falls = at - first == 1 or numbers[at - 1] <= numbers[at - 2]
         if step in (0, 1) or (step == -1 and falls):
             continue
-        follows = at + 1 < len(run) and numbers[at + 1] == numbers[at - 1] + 2
+        follows = at + 1 < len(run) and numbers[at + 1] in (
+            numbers[at - 1] + 2,
+            numbers[at] + (numbers[0] == 1),
+        )
         if at - first >= least or follows:
             return _fault(run, at)
         if at == 1 and numbers[1:3] == [2, 3]:
