@@ -76,9 +76,9 @@ def fits(kind: str, reply: Reply) -> bool:
     return True
 
 
-def injected(data: Path, out: bool = True) -> tuple[dict[str, Cases], list[str]]:
-    """(prompt, broken, flagged) by kind of breakage, each breakage beside its untouched reply; and what was wrong."""
-    cases: dict[str, Cases] = {}
+def injected(data: Path, out: bool = True) -> tuple[dict[tuple[str, str], Cases], list[str]]:
+    """(prompt, broken, flagged) by kind of breakage and model, each beside its untouched reply; and what was wrong."""
+    cases: dict[tuple[str, str], Cases] = {}
     wrong: list[str] = []
     draw = random.Random(SEED)
     for reply in (*replies(data, out), *made()):
@@ -89,7 +89,7 @@ def injected(data: Path, out: bool = True) -> tuple[dict[str, Cases], list[str]]
                 continue
             who = reply.prompt or reply.kind
             untouched, found = float(flagged(reply) > 0.5), float(flagged(reply, broken) > 0)
-            cases.setdefault(kind, []).extend(((who, 0.0, untouched), (who, 1.0, found)))
+            cases.setdefault((kind, reply.model), []).extend(((who, 0.0, untouched), (who, 1.0, found)))
             if untouched or not found:
                 wrong.append(
                     f"{kind}: {reply.model} {who[:24]!r}: {'flagged whole' if untouched else 'missed'}"
@@ -156,6 +156,14 @@ def paraphrased() -> tuple[Cases, Cases]:
     )
 
 
+def grouped(cases: dict[tuple[str, str], Cases], part: int) -> dict[str, float]:
+    """F1 by kind of breakage (0) or by model (1)."""
+    groups: dict[str, Cases] = {}
+    for key, some in sorted(cases.items()):
+        groups.setdefault(key[part], []).extend(some)
+    return {name: found.value for name, some in groups.items() if (found := stats.over(some, stats.f1))}
+
+
 def share(cases: Cases) -> float:
     """Mean of what was said."""
     return sum(case[2] for case in cases) / len(cases)
@@ -165,10 +173,7 @@ def measure(data: Path) -> Section:
     """Everything measured of formats."""
     cases, wrong = injected(data)
     every = [case for some in cases.values() for case in some]
-    f1 = {kind: found.value for kind, some in sorted(cases.items()) if (found := stats.over(some, stats.f1))}
-    whole = [
-        (kind + who, 0.0, said) for kind, some in cases.items() for who, broken, said in some if not broken
-    ]
+    whole = [(who, 0.0, said) for who, broken, said in every if not broken]
     strong: dict[str, Cases] = {}
     for reply in replies(data):
         if reply.model.startswith(STRONG):
@@ -182,7 +187,8 @@ def measure(data: Path) -> Section:
     kept, asked = verdicts(data)
     own, said = paraphrased()
     figures = (
-        Figure("injected breakage: F1", stats.over(every, stats.f1), 0.98, by=f1),
+        Figure("injected breakage: F1", stats.over(every, stats.f1), 0.98, by=grouped(cases, 0)),
+        Figure("injected breakage, by model: F1", stats.over(every, stats.f1), 0.98, by=grouped(cases, 1)),
         Figure("injected breakage, untouched: flagged", stats.over(whole, stats.mean), 0.0, Limit.MOST),
         Figure(
             "strong models, untouched: flagged",

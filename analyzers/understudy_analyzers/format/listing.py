@@ -17,7 +17,7 @@ _Item = tuple[int, int, int]
 def jump(text: str, least: int = 2) -> Fault | None:
     """The first item whose number does not follow, in a list that had `least` items before it or goes on behind it.
 
-    A list may start anywhere, start again at 1 (nested and repeated lists do), count down, or have one number all along.
+    A list may start anywhere, start again at 1 (nested and repeated lists do), count down, or have one number for all.
     """
     faults = (_odd(run, least) for run in _runs(text))
     return min((fault for fault in faults if fault), key=lambda fault: fault.start, default=None)
