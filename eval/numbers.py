@@ -6,6 +6,7 @@ import random
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from itertools import combinations
 from pathlib import Path
 
 from understudy.pair import Leg
@@ -43,19 +44,31 @@ def measure(data: Path) -> Section:
             by[model].append(case)
             if case[1] != case[2]:
                 wrong.append(f"{model} {prompt[:24]!r}")
-            (score,) = numbers.score(a_pair(prompt, row["ground_truth"], text))
-            paired.append((prompt, truth, float(score.values[Leg.CANDIDATE] > 0.5)))
+            paired.append((prompt, truth, _agreed(numbers, prompt, row["ground_truth"], text)))
             own = re.search(r"\nA: (\S+)\s*$", text)
             if own is not None:
                 # The same working without its answer line: the last sentence has to tell.
                 bare = text[: own.start()]
                 told[model].append((prompt, 1.0, float(final(bare, prompt) == final(own.group(1)))))
+    rivals = [
+        (
+            row["question"],
+            float(both),
+            _agreed(numbers, row["question"], row[one]["solution"], row[other]["solution"]),
+        )
+        for row in questions
+        for one, other in combinations(MODELS, 2)
+        if (both := row[one]["is_correct"] and row[other]["is_correct"])
+        or row[one]["is_correct"]
+        or row[other]["is_correct"]
+    ]
     styled = _styled([(row["question"], row["ground_truth"]) for row in questions])
     return Section(
         "numbers",
         (
             Figure("final answer: equal to the gold one where the grader says so", over(graded, agreement), TARGET, by=_by(by, agreement)),
             Figure("pairs: replies agree with the gold solution where the grader says so", over(paired, agreement), TARGET),
+            Figure("pairs: two models agree where both are right, and differ where one is", over(rivals, agreement), TARGET),
             Figure(
                 "final answer: in other styles, languages and locales",
                 over([case for cases in styled.values() for case in cases], agreement),
@@ -73,6 +86,11 @@ def measure(data: Path) -> Section:
         ),
         tuple(wrong),
     )  # fmt: skip
+
+
+def _agreed(numbers: Numbers, prompt: str, base: str, other: str) -> float:
+    (score,) = numbers.score(a_pair(prompt, base, other))
+    return float(score.values[Leg.CANDIDATE] > 0.5)
 
 
 def _by(

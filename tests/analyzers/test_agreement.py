@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from understudy.pair import Finish, Leg
-from understudy.testing import a_pair, an_output, check_analyzer
+from understudy.testing import a_pair, an_output
 from understudy_analyzers.agreement import Agreement, likeness
 from understudy_analyzers.agreement.choice import chosen, options
 from understudy_analyzers.agreement.form import normal
@@ -178,15 +178,10 @@ class Letters:
         return np.array([[text.count(letter) for letter in letters] for text in texts], np.float32)
 
 
-class Lettered(Agreement):
-    def __init__(self) -> None:
-        super().__init__(embedder=Letters())
-
-
 def test_an_embedding_model_takes_the_place_of_the_lexical_measure_and_is_told(scored: Any) -> None:
-    analyzer = Lettered()
-    check_analyzer(analyzer, [a_pair("Describe it.", PROSE, PROSE[::-1])], big=False)
-    score = scored(analyzer, a_pair("Describe it.", PROSE, PROSE[::-1])).scores["agreement_semantic"]
+    score = scored(Agreement(embedder=Letters()), a_pair("Describe it.", PROSE, PROSE[::-1])).scores[
+        "agreement_semantic"
+    ]
     assert score.values[Leg.CANDIDATE] == pytest.approx(1.0)
     assert score.version.endswith("+letters-1")
 
