@@ -14,7 +14,7 @@ from understudy_analyzers.refusal.stance import Reading
 
 SURE = 0.8
 """Chance from which one reply of a pair can make a flip."""
-DOUBT = 0.4
+DOUBT = 0.3
 """Chance from which a reply beside one that surely refuses counts as refusing too."""
 
 
