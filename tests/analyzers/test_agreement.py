@@ -132,6 +132,8 @@ def test_a_reply_that_differs_in_case_and_punctuation_alone_is_said_to(scored: A
         ("정답은 B입니다.", "B"),
         ("Правильный ответ: B", "B"),
         ("It is the red pear.", "B"),
+        ("Option A is wrong, a stone is hard. Therefore, B.", "B"),
+        ("<answer>B</answer>", "B"),
         ("A pear grows on a tree, so pear it is.", "C"),
         ("I would rather not say.", None),
     ],

@@ -24,12 +24,17 @@ _FIRST = re.compile(
 _SAID = re.compile(
     r"(?:answer|option|choice|respuesta|opción|réponse|option|antwort|lösung|resposta|opção|alternativa|risposta|opzione|ответ|вариант|"
     r"答案|选项|選択肢|答え|正解|정답|답|الإجابة|الجواب|उत्तर|विकल्प)"
-    r"(?:[^\n.!?。]{0,60}?(?:\b(?:is|be|was|es|sería|est|ist|lautet|é|è)\b|[:=—–]|是|为|為|は|은|는|هي|هو))?[\s*_:$({\\\[「“\"']{0,10}"
+    r"(?:[^\n.!?。]{0,60}?(?:\b(?:is|be|was|es|sería|est|ist|lautet|é|è)\b|[:=—–]|是|为|為|は|은|는|هي|هو))?[\s*_:>$({\\\[「“\"']{0,10}"
     r"(?:\b(?:option|choice|opción|opção|opzione|letter|letra|lettre|the|la|die|a|o)\b ?){0,2}[\s*_(\"'“「]{0,4}" + _LETTER,
     re.IGNORECASE,
 )  # fmt: skip
 _PICKED = re.compile(
     rf"\b(?:choose|select|pick|go with|elijo|escolho|scelgo|wähle)\s(?:option |answer )?[*(]{{0,3}}{_LETTER}",
+    re.IGNORECASE,
+)
+_CLOSING = re.compile(
+    rf"(?:\b(?:therefore|thus|so|hence|it['\u2019]?s|it is)[,:]?\s[*(]{{0,3}}{_LETTER}[).*]{{0,4}}\s*$|"
+    rf"\b{_LETTER}[)*]{{0,3}} is (?:the )?(?:correct|right|best)\b)",
     re.IGNORECASE,
 )
 
@@ -55,11 +60,11 @@ def chosen(text: str, offered: Mapping[str, str]) -> str | None:
         return alone.group(1).upper()
     head, tail = whole[:READ], whole[-READ:]
     for part in (tail, head):
-        letters = [one.group(1) for pattern in (_SAID, _PICKED) for one in pattern.finditer(part)]
-        # Without case "a" is a word; with it "A" is one only before another.
-        letters = [one for one in letters if one.isupper()]
+        said = [one for pattern in (_CLOSING, _SAID, _PICKED) for one in pattern.finditer(part)]
+        # Without case "a" is a word; what is said last counts, since options are ruled out before one is taken.
+        letters = [(one.end(), letter) for one in said if (letter := one.group(one.lastindex or 1)).isupper()]
         if letters:
-            return letters[-1]
+            return max(letters)[1]
     if (first := _FIRST.match(head)) is not None:
         return first.group(1) or first.group(2)
     return _by_text(whole, offered)
