@@ -54,6 +54,9 @@ def value(prompt: str, text: str, **fields: Any) -> float | None:
         ("", "def f(x):\n    return x", "def f(x)\n    return x"),
         ("", "a,b,c\n1,2,3\n4,5,6", "a,b,c\n1,2\n4,5,6"),
         ("", SHELF, SHELF.replace("</book>", "")),
+        ("", "<div><p>one</p>two</div>", "<div><p>one</p>two"),
+        ("", "<div><p>one</p><p>two</p></div>", "<div><p>one</p><p>two</div>"),
+        ("", '<ul>\n<li class="a">one</li>\n</ul>', '<ul>\n<li class="a>one</li>\n</ul>'),
         ("Answer in XML.", SHELF, SHELF.replace("&amp;", "&")),
         ("Write an HTML page.", "<p>a<br>b<ul><li>c</ul>", "<div><p>a<br>b<ul><li>c</ul>"),
         ("Give me the config as YAML format.", YAML, YAML.replace("    with", "   with")),
@@ -189,6 +192,12 @@ def test_a_contract_replaces_what_the_prompt_says(contract: dict[str, Any], whol
 def test_a_contract_that_cannot_be_read_leaves_the_pair_unscored(contract: str, reason: str) -> None:
     (score,) = Format().score(a_pair("Go on.", "[1]", metadata={KEY: contract}))
     assert not score.values and reason in score.unscored[Leg.BASELINE]
+
+
+def test_a_contract_that_allows_words_around_is_taken_at_its_word(scored: Any) -> None:
+    metadata = {KEY: json.dumps({"format": "json", "alone": False})}
+    pair = a_pair("Go on.", '{"a": 1}', 'Here:\n```json\n{"a": 1}\n```', metadata=metadata)
+    assert scored(Format(), pair).change("format") == 0.0
 
 
 def test_an_instruction_that_is_not_kept_counts_half_and_a_broken_structure_whole(scored: Any) -> None:

@@ -83,7 +83,7 @@ class Format:
         except Unfit as reason:
             return (self._unscored(dict.fromkeys(outputs, str(reason))),)
         prompt = pair.request.text
-        wanted = common(contract.wanted if contract else expect(prompt), outputs)
+        wanted = contract.wanted if contract else common(expect(prompt), outputs)
         instructions = contract.instructions if contract else detect(prompt)
         if not wanted.structure and not instructions and not any(map(shown.applies, outputs.values())):
             return ()
@@ -114,8 +114,10 @@ def common(wanted: Expectation, outputs: Mapping[Leg, str]) -> Expectation:
     if any(_pure(text) for text in texts):
         return Expectation(Structure.JSON, alone=True, keys=wanted.keys)
     if wanted.structure is None:
-        if any(markup.whole(text) and markup.broken(text, fragment=False) is None for text in texts):
-            return Expectation(Structure.XML)
+        for text in texts:
+            kind = Structure.HTML if markup.hypertext(text) else Structure.XML
+            if markup.whole(text) and markup.broken(text, kind is Structure.HTML, False) is None:
+                return Expectation(kind)
         if any(map(shown.separated, texts)):
             return Expectation(Structure.CSV)
         if any(map(shown.program, texts)):

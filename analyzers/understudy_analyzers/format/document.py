@@ -67,7 +67,7 @@ def _bare(text: str, start: int, around: bool) -> Document:
     try:
         value, end = _decoder.raw_decode(text, start)
     except json.JSONDecodeError as error:
-        return Document((), start, _fault(error, 0), around)
+        return Document((), start, _fault(error), around)
     except ValueError as error:
         return Document((), start, Fault(f"JSON: {error}"[:80], start), around)
     rest = text[end:].strip()
@@ -92,7 +92,7 @@ def documents(body: str) -> tuple[list[Any], Fault | None]:
         try:
             value, at = _decoder.raw_decode(body, at)
         except json.JSONDecodeError as error:
-            return values, _fault(error, 0)
+            return values, _fault(error)
         except ValueError as error:
             return values, Fault(f"JSON: {error}"[:80], at)
         values.append(value)
@@ -114,8 +114,9 @@ def _constant(name: str) -> None:
 _decoder = json.JSONDecoder(parse_constant=_constant)
 
 
-def _fault(error: json.JSONDecodeError, by: int) -> Fault:
-    return Fault(f"JSON does not parse: {error.msg}", min(error.pos, max(0, len(error.doc) - 1)) + by)
+def _fault(error: json.JSONDecodeError) -> Fault:
+    # A document that was cut breaks behind its last character: that one is shown.
+    return Fault(f"JSON does not parse: {error.msg}", min(error.pos, max(0, len(error.doc) - 1)))
 
 
 def shown(body: str) -> Fault | None:

@@ -28,6 +28,11 @@ _VOID = frozenset("area base br col embed hr img input link meta param source tr
 _OPTIONAL = frozenset("li dt dd p rt rp optgroup option colgroup caption thead tbody tfoot tr td th".split())
 _RAW = {"script": "js", "style": "css", "textarea": "", "title": ""}
 """Elements whose text is no markup, and the language that it is in."""
+_HTML = re.compile(
+    r"\s{0,200}<(?:!doctype html|html|head|body|main|nav|header|footer|article|"
+    r"div|p|h[1-6]|ul|ol|table|form|span|section)\b",
+    re.IGNORECASE,
+)
 _WHOLE = re.compile(r"<(?:\?xml\b|!DOCTYPE\b|[A-Za-z_][\w:.-]{0,60}[\s>/])", re.IGNORECASE)
 
 
@@ -45,6 +50,11 @@ class _Read:
     def left(self, name: str, start: int) -> None:
         """An element ends without its end tag."""
         self.lost.setdefault(name, start)
+
+
+def hypertext(text: str) -> bool:
+    """True when markup begins as HTML does."""
+    return _HTML.match(text) is not None
 
 
 def whole(text: str) -> bool:

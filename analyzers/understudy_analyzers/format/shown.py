@@ -43,12 +43,7 @@ def broken(text: str, ruled: bool = True, heads: frozenset[str] = frozenset()) -
             found = document.read(text)
             return found.fault
         if markup.whole(text):
-            html = re.match(
-                r"\s*<(?:!doctype html|html|head|body|div|p|h\d|ul|ol|table|span|section)\b",
-                text,
-                re.IGNORECASE,
-            )
-            return markup.broken(text, html is not None)
+            return markup.broken(text, markup.hypertext(text))
     return listing.jump(prose) or emphasis.broken(prose)
 
 
