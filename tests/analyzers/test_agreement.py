@@ -134,6 +134,7 @@ def test_a_reply_that_differs_in_case_and_punctuation_alone_is_said_to(scored: A
         ("It is the red pear.", "B"),
         ("Option A is wrong, a stone is hard. Therefore, B.", "B"),
         ("<answer>B</answer>", "B"),
+        ("B) red pear. Option A is a stone and option C is no better.", "B"),
         ("A pear grows on a tree, so pear it is.", "C"),
         ("I would rather not say.", None),
     ],

@@ -21,13 +21,15 @@ _ALONE = re.compile(
 _FIRST = re.compile(
     r"^[\s*_#>]{0,8}(?:option |choice )?(?:\(([A-J])\)|([A-J])(?:[).:](?!\w)|[*_]{1,3}[).:\s]|[ \t]{0,2}(?:\n|$)|(?= [-–—] )))"
 )
+_IS = r"[^\n.!?。]{0,60}?(?:\b(?:is|be|was|es|sería|est|ist|lautet|é|è)\b|[:=—–>]|是|为|為|は|은|는|هي|هو)"
 _SAID = re.compile(
-    r"(?:answer|option|choice|respuesta|opción|réponse|option|antwort|lösung|resposta|opção|alternativa|risposta|opzione|ответ|вариант|"
-    r"答案|选项|選択肢|答え|正解|정답|답|الإجابة|الجواب|उत्तर|विकल्प)"
-    r"(?:[^\n.!?。]{0,60}?(?:\b(?:is|be|was|es|sería|est|ist|lautet|é|è)\b|[:=—–]|是|为|為|は|은|는|هي|هو))?[\s*_:>$({\\\[「“\"']{0,10}"
-    r"(?:\b(?:option|choice|opción|opção|opzione|letter|letra|lettre|the|la|die|a|o)\b ?){0,2}[\s*_(\"'“「]{0,4}" + _LETTER,
+    # An option is mentioned more often than it is taken: it has to be said which one it is.
+    rf"(?:(?:answer|respuesta|réponse|antwort|lösung|resposta|risposta|ответ|答案|答え|正解|정답|답|الإجابة|الجواب|उत्तर)(?:{_IS})?|"
+    rf"(?:option|choice|opción|opção|alternativa|opzione|вариант|选项|選択肢|विकल्प){_IS})"
+    r"[\s*_:>$({\\\[「“\"']{0,10}(?:\b(?:option|choice|opción|opção|opzione|letter|letra|lettre|the|la|die|a|o)\b ?){0,2}"
+    r"[\s*_(\"'“「]{0,4}" + _LETTER,
     re.IGNORECASE,
-)  # fmt: skip
+)
 _PICKED = re.compile(
     rf"\b(?:choose|select|pick|go with|elijo|escolho|scelgo|wähle)\s(?:option |answer )?[*(]{{0,3}}{_LETTER}",
     re.IGNORECASE,
