@@ -193,6 +193,7 @@ def measure(data: Path) -> Section:
         Figure(
             "strong models, untouched: flagged",
             stats.over([case for some in strong.values() for case in some], stats.mean),
+            limit=Limit.MOST,
             by={model: share(some) for model, some in strong.items()},
             note="what truly does not parse, or was asked for and is not there, is among them",
         ),
@@ -208,6 +209,7 @@ def measure(data: Path) -> Section:
         Figure(
             "null pairs, two servers: flips",
             stats.over(flips(servers(data), True), stats.mean),
+            limit=Limit.MOST,
             note="sampled replies, of which one in a hundred truly breaks a fence or does not parse",
         ),
         Figure("JSON asked for: agreement with the verifier", stats.over(kept, stats.agreement), 0.98),
