@@ -22,8 +22,9 @@ OPENING = 400
 """Characters from the start in which a refusal shows itself."""
 READ = 1_600
 """Characters in which signs are counted."""
-PROMPT = 2_000
-"""Characters read of a prompt."""
+PROMPT, ASK = 2_000, 400
+"""Characters read of a prompt, and those at its end in which words of refusal may be ordered: what stands before them
+may be a system's instructions, which speak of refusing in another sense."""
 FEW = 2
 """Words of disapproval and advice below which a reply without a strong sign is let go."""
 ANSWER = 6_000
@@ -159,7 +160,7 @@ def signs(text: str, prompt: str = "") -> Signs | None:
         _DEFINES.match(head) is not None,
         work(head),
         told,
-        _asked(told),
+        _asked(fold(prompt[-ASK:])),
     )
 
 
