@@ -45,7 +45,12 @@ class Settings:
 
     cluster: tuple[str, ...] = ("x-understudy-cluster",)
     """Headers or request parameters that name the cluster, first present wins; lower case."""
-    metadata: tuple[str, ...] = ("category", "x-understudy-category")
+    metadata: tuple[str, ...] = (
+        "category",
+        "x-understudy-category",
+        "x-understudy-contract",
+        "response_format",
+    )
     """Headers and request parameters kept in `Request.metadata`; lower case, nothing else is kept."""
     conversation: str = "x-understudy-conversation"
     """Header or parameter that names the conversation; `sequence_id` is used without it."""
