@@ -22,7 +22,7 @@ SENTENCES = {
     "de": "Das ist ein guter Tag",
     "el": "Ο καιρός είναι καλός σήμερα",
     "en": "This is what they said to me",
-    "es": "Hoy hace buen tiempo y vamos al parque",
+    "es": "Hoy hace buen tiempo y vamos al parque con los niños",
     "fa": "امروز هوا خوب است و ما به پارک می رویم",
     "fi": "Tänään on hyvä sää ja menemme puistoon",
     "fr": "Il fait beau dans la ville aujourd'hui",

@@ -28,7 +28,7 @@ from understudy_analyzers.drift.spill import spill
 from understudy_analyzers.drift.splice import splice
 from understudy_analyzers.drift.tail import cut
 from understudy_analyzers.expectation import Expectation, expect
-from understudy_analyzers.language import about, detect, foreign
+from understudy_analyzers.language import SURE, about, detect, foreign
 from understudy_analyzers.language.words import WORD
 
 __all__ = ["Bucket", "Drift", "hazard", "judged", "signs"]
@@ -38,6 +38,8 @@ _VERSE = re.compile(
     r"canción|chanson|lied|canzone|canção|bottles of beer|pattern|ascii|art)\b|诗|歌|詩",
     re.IGNORECASE,
 )
+_FENCED = re.compile(r"```|\bcode[- ]?blocks?\b|\bback-?ticks?\b", re.IGNORECASE)
+"""A prompt about fences: its answer shows some that are not its own."""
 _COUNTS = re.compile(
     r"\bbottles of\b|\bcount(?:s|ing|down)?\b|\btables? of \d|\btimes tables?\b", re.IGNORECASE
 )
@@ -64,7 +66,7 @@ def signs(text: str, prompt: str, wanted: Expectation, verbatim: bool) -> list[t
 
     prose = "" if verbatim else without_code(text)
     see("spill-over", spill(text, prompt))
-    if (fence := unclosed(text)) is not None and fence[1]:
+    if (fence := unclosed(text)) is not None and fence[1] and not _FENCED.search(prompt):
         see("fence", (fence[0], ""))
     see("prose", derailed(text))
     see("refusal", splice(prose or text))
@@ -105,7 +107,11 @@ def judged(output: Output, text: str, prompt: str, wanted: Expectation) -> judge
         what = found[0][2]
         note = f"{label} from character {start} ({start / max(1, len(text)):.0%})"
         return judge.Found(1.0, places, f"{note}: {what[:60]!r}" if what else note)
-    if (why := cut(output, text, verbatim or "```" in bare, bare.count("```") % 2 == 1)) is not None:
+    if (
+        why := cut(
+            output, text, verbatim or "```" in bare, unclosed(bare) is not None and not _FENCED.search(prompt)
+        )
+    ) is not None:
         return judge.Found(0.5, ((max(0, len(text) - 40), len(text), "cut"),), why)
     return judge.Found(0.0)
 
@@ -123,6 +129,8 @@ def _switch(text: str, prompt: str) -> tuple[int, str] | None:
     if (language == own[0] if own else onset < LEAD) and passage.end < len(text) - LEAD:
         # The text begins with the passage, and passes into the language of its greater part.
         onset, language = passage.end, home[0]
+        if (rest := detect(text[onset:])) is None or rest[0] != language or rest[1] < SURE:
+            return None
     # One that begins in another language than its prompt, and comes back to it, is the language analyzer's.
     if onset < LEAD or about(prompt, language) or (own is not None and own[0] == language):
         return None

@@ -6,6 +6,8 @@ from understudy.pair import Finish, Output
 
 LONG = 160
 """Characters from which a reply is long enough to end as sentences do."""
+LINE = 20
+"""Characters from which its last line is: "5. a" is an answer."""
 
 _DANGLING = re.compile(
     r"(?:[,(\[{;]|[ \n](?:the|a|an|and|or|of|to|in|with|for|that|which|is|are|by|from|as|at|el|la|los|las|de|y|que|"
@@ -22,6 +24,7 @@ def cut(output: Output, text: str, verbatim: bool, fenced: bool) -> str | None:
         return "cut at its token budget"
     if fenced:
         return "ends inside a code fence"
-    if not verbatim and len(text) >= LONG and _DANGLING.search(text[-40:].rstrip(" ")):
+    last = text[-LONG:].rstrip(" ")
+    if not verbatim and len(text) >= LONG and len(last) - last.rfind("\n") > LINE and _DANGLING.search(last):
         return "ends in the middle of a phrase"
     return None

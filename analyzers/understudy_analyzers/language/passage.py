@@ -21,6 +21,8 @@ LEAST = 4.0
 """Sum from which a run of words may be a passage: a dozen words of prose."""
 CERTAIN = 0.98
 """Probability that the detector must give to its language."""
+VARIED = 3
+"""Distinct words that must speak for a passage."""
 SHORTEST = 50
 """Letters (an ideograph counts three) of the shortest passage."""
 CHUNK = 16
@@ -96,7 +98,7 @@ def _words(text: str, home: str) -> Passage | None:
             (start, end, 0.0 if (code in codes) == (home in codes) else 1.0 if code in codes else -1.0)
             for start, end, codes in words
         ]
-        found = _heaviest(text, weights, home)
+        found = _heaviest(text, weights, home, VARIED)
         if found and (best is None or found.end - found.start > best.end - best.start):
             best = found
     return best
@@ -118,8 +120,11 @@ def _candidates(words: Sequence[str], home: str) -> list[str]:
     return [code for code, _ in clearest.most_common(3)]
 
 
-def _heaviest(text: str, weights: list[tuple[int, int, float]], home: str) -> Passage | None:
-    """The run of words with the largest sum, if that is large enough and the detector agrees."""
+def _heaviest(text: str, weights: list[tuple[int, int, float]], home: str, varied: int = 1) -> Passage | None:
+    """The run of words with the largest sum, if that is large enough and the detector agrees.
+
+    `varied` of them must differ: one word over and over is an abbreviation, a column of a table, a note.
+    """
     total, first, best, span = 0.0, 0, 0.0, (0, 0)
     for at, (_, _, weight) in enumerate(weights):
         if total <= 0:
@@ -128,6 +133,9 @@ def _heaviest(text: str, weights: list[tuple[int, int, float]], home: str) -> Pa
         if total > best:
             best, span = total, (first, at)
     if best < LEAST or best < RESTED * (span[1] - span[0] + 1):
+        return None
+    run = weights[span[0] : span[1] + 1]
+    if len({text[start:end].lower() for start, end, weight in run if weight > 0}) < varied:
         return None
     start, end = _clause(text, weights, span[0]), weights[span[1]][1]
     if text[max(0, start - 1) : start] in tuple('"“«„「'):

@@ -12,12 +12,12 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 
 _WORDS: Mapping[str, str] = {
-    "en": "the of and to in is that for with as are this on it by be from which an or at can you your have has was were will not these their they its more such other also into we i but if when what how there would should may about than been our my he she his her do does did no me us him each all any some than most many how who let so just up out make where both only these those being could must after before between through because while then one don like",
-    "es": "de la que el en y a los del se las por un para con no una su es al lo como más pero sus le ya o este sí porque esta entre cuando muy sin sobre también me hasta hay donde quien desde todo nos durante todos uno les ni contra otros ese eso puede son está ser tiene tu te usted estas estos",
-    "pt": "de a o que e do da em um para é com não uma os no se na por mais as dos como mas foi ao ele das tem à seu sua ou ser quando muito há nos já está eu também só pelo pela até isso ela entre era depois sem mesmo aos ter seus quem nas me esse eles estão você essa num nem suas meu às são pode uns isto ou",
-    "fr": "de la le et les des en un du une que est pour qui dans a par plus pas au sur ne se ce il sont avec ou son être aux mais comme cette nous vous ses elle leur on qu y tout ont peut été sans votre vos ces leurs même où bien aussi entre si je faire fait très",
-    "it": "di e il la che in un a è per una sono con non del si da come le più i al dei nel della ma ha gli lo anche delle questo alla o dal nella se su ci essere quando questa loro degli sua suo molto può dalla tra ed sul alle cui ai dell ti tuo tua perché quello mi",
-    "de": "der die und in den von zu das mit sich des auf für ist im dem nicht ein eine als auch es an werden aus er hat dass sie nach wird bei einer um am sind noch wie einem über einen so zum war haben nur oder aber vor zur bis mehr durch man kann ihr wir ich sein wenn ihre diese dieser können unter",
+    "en": "the of and to in is that for with as are this on it by be from which an or at can you your have has was were will not these their they its more such other also into we i but if when what how there would should may about than been our my he she his her do does did no me us him each all any some than most many how who let so just up out make where both only these those being could must after before between through because while then one don like two three four five six seven eight nine ten twenty thirty forty fifty hundred",
+    "es": "de la que el en y a los del se las por un para con no una su es al lo como más pero sus le ya o este sí porque esta entre cuando muy sin sobre también me hasta hay donde quien desde todo nos durante todos uno les ni contra otros ese eso puede son está ser tiene tu te usted estas estos dos tres cuatro cinco seis siete ocho nueve diez veinte treinta cuarenta cincuenta cien",
+    "pt": "de a o que e do da em um para é com não uma os no se na por mais as dos como mas foi ao ele das tem à seu sua ou ser quando muito há nos já está eu também só pelo pela até isso ela entre era depois sem mesmo aos ter seus quem nas me esse eles estão você essa num nem suas meu às são pode uns isto ou dois três quatro cinco seis sete oito nove dez vinte trinta quarenta cinquenta cem",
+    "fr": "de la le et les des en un du une que est pour qui dans a par plus pas au sur ne se ce il sont avec ou son être aux mais comme cette nous vous ses elle leur on qu y tout ont peut été sans votre vos ces leurs même où bien aussi entre si je faire fait très deux trois quatre cinq six sept huit neuf dix vingt trente quarante cinquante soixante cent",
+    "it": "di e il la che in un a è per una sono con non del si da come le più i al dei nel della ma ha gli lo anche delle questo alla o dal nella se su ci essere quando questa loro degli sua suo molto può dalla tra ed sul alle cui ai dell ti tuo tua perché quello mi due tre quattro cinque sei sette otto nove dieci venti trenta quaranta cinquanta cento",
+    "de": "der die und in den von zu das mit sich des auf für ist im dem nicht ein eine als auch es an werden aus er hat dass sie nach wird bei einer um am sind noch wie einem über einen so zum war haben nur oder aber vor zur bis mehr durch man kann ihr wir ich sein wenn ihre diese dieser können unter zwei drei vier fünf sechs sieben acht neun zehn zwanzig dreißig vierzig fünfzig hundert",
     "nl": "de van het een en in is dat op te zijn met voor niet aan er die als om ook door naar bij wordt maar uit of dan nog worden kan hebben heeft over tot deze dit wat geen je jij ik we u meer zich wel kunnen hun uw waar zo omdat deze moet",
     "sv": "och i att det som en på är av för med den till inte om ett har de jag var så men vi du kan eller från när hur man ska där också vid efter upp under ut sin mycket mer än deras detta dessa blir vara mellan genom här din ditt ha sig",
     "da": "og i at det som en på er af for med den til ikke om et har de jeg var så men vi du kan eller fra når hvordan man skal hvor også ved efter op under ud sin meget mere end deres dette disse bliver være mellem gennem her din dit have sig nogle kunne noget mig",
@@ -52,7 +52,7 @@ _MARKS: Mapping[str, str] = {
 _ENDINGS: Mapping[str, str] = {
     "en": "ing tion ness ity ght ful ous ed ck th ally ence",
     "es": "ción ciones sión dad dades miento aje ando iendo ado ados ada adas illo ito ares ales ivo ez ble uela",
-    "pt": "ção ções são ão ões dade dades mento agem ando endo indo ado ados ada adas inho eiro eira ais eis ém ível nte lho nha",
+    "pt": "ção ções são ão ões dade dades mento agem ando endo indo ado ados ada adas inho eiro eira ais eis ém ível lho nha",
     "it": "zione zioni sione mento menti ità ando endo ato ati ata ate ello etta aggio che zza gli tti lle bile are ere ire",
     "fr": "tion tions ement ité eux euse ait aient ée és ées age ique ance ence oire eau eaux elle ette ent aux",
     "de": "ung ungen lich liche keit heit schaft isch ische ten chen sten igen ierung",
@@ -105,9 +105,9 @@ def votes(text: str) -> dict[str, int]:
 
 
 def endings(text: str) -> dict[str, int]:
-    """How many longer words of a text end as words of each language do: a word speaks with its longest ending."""
+    """How many longer words of a text end as words of each language do: a word speaks once, with its longest ending."""
     found: dict[str, int] = {}
-    for word in WORD.findall(text.lower()):
+    for word in set(WORD.findall(text.lower())):
         if len(word) < 5:
             continue
         for size in (6, 5, 4, 3, 2):
