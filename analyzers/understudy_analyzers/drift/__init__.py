@@ -28,7 +28,7 @@ from understudy_analyzers.drift.spill import spill
 from understudy_analyzers.drift.splice import splice
 from understudy_analyzers.drift.tail import cut
 from understudy_analyzers.expectation import Expectation, expect
-from understudy_analyzers.language import SURE, about, detect, foreign
+from understudy_analyzers.language import about, detect, foreign
 from understudy_analyzers.language.words import WORD
 
 __all__ = ["Bucket", "Drift", "hazard", "judged", "signs"]
@@ -38,7 +38,10 @@ _VERSE = re.compile(
     r"canción|chanson|lied|canzone|canção|bottles of beer|pattern|ascii|art)\b|诗|歌|詩",
     re.IGNORECASE,
 )
-_FENCED = re.compile(r"```|\bcode[- ]?blocks?\b|\bback-?ticks?\b", re.IGNORECASE)
+_FENCED = re.compile(
+    r"```|\bback-?ticks?\b|\bcode[- ]?blocks?\b[^.\n]{0,40}\bmarkdown|\bmarkdown\b[^.\n]{0,40}\bcode[- ]?block",
+    re.IGNORECASE,
+)
 """A prompt about fences: its answer shows some that are not its own."""
 _COUNTS = re.compile(
     r"\bbottles of\b|\bcount(?:s|ing|down)?\b|\btables? of \d|\btimes tables?\b", re.IGNORECASE
@@ -127,10 +130,11 @@ def _switch(text: str, prompt: str) -> tuple[int, str] | None:
     onset, language = passage.start, passage.language
     own = detect(prompt)
     if (language == own[0] if own else onset < LEAD) and passage.end < len(text) - LEAD:
-        # The text begins with the passage, and passes into the language of its greater part.
-        onset, language = passage.end, home[0]
-        if (rest := detect(text[onset:])) is None or rest[0] != language or rest[1] < SURE:
+        # The text begins with the passage, and passes into the language of its greater part: seen from the other side.
+        passage = foreign(text, passage.language)
+        if passage is None or passage.language != home[0]:
             return None
+        onset, language = passage.start, passage.language
     # One that begins in another language than its prompt, and comes back to it, is the language analyzer's.
     if onset < LEAD or about(prompt, language) or (own is not None and own[0] == language):
         return None

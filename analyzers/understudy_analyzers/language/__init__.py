@@ -34,7 +34,7 @@ _HOW = re.compile(
 )
 
 
-_PIECE = re.compile(r"[\"“«„「]([^\"”»“」\n]{8,400})[\"”»“」]|^([^\n]{12,2000})$", re.MULTILINE)
+_PIECE = re.compile(r"[\"“«„「]([^\"”»“」\n]{1,400})[\"”»“」]|^([^\n]{12,2000})$", re.MULTILINE)
 
 
 class Language:

@@ -8,6 +8,7 @@ each. The lists are our own, made of pronouns, articles, prepositions, conjuncti
 # ruff: noqa: E501, RUF001 - word lists read better unbroken, and their letters are meant
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache
 
@@ -65,6 +66,8 @@ _ENDINGS: Mapping[str, str] = {
     "id": "kan nya lah ang an asi", "ru": "ого его ться ами ями ых их ость ения ать ить ный ная ное", "uk": "ого ого ться ння ість ами ями ти ний них",
     "bg": "ата ите ето ване ият ята ност ски ето ва",
 }  # fmt: skip
+TIMES = 3
+"""Times that one word may speak: a word over and over is an abbreviation or a column of a table."""
 WORD = re.compile(r"[^\W\d_]+")
 
 
@@ -91,12 +94,12 @@ def small(code: str) -> frozenset[str]:
 
 
 def votes(text: str) -> dict[str, int]:
-    """How many small words of a text, and typical letters in it, speak for each language."""
+    """How many small words of a text, TIMES each at most, and typical letters in it speak for each language."""
     found: dict[str, int] = {}
     lowered = text.lower()
-    for word in WORD.findall(lowered):
+    for word, times in Counter(WORD.findall(lowered)).items():
         for code in WORDS.get(word, ()):
-            found[code] = found.get(code, 0) + 1
+            found[code] = found.get(code, 0) + min(times, TIMES)
     if not text.isascii():
         for letter in set(lowered):
             for code in MARKS.get(letter, ()):
