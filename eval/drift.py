@@ -283,11 +283,12 @@ def _alarms(data: Path, strong: list[Clean], analyzer: Drift, wrong: list[str]) 
 
 
 def _hazards(scored: list[tuple[Pair, Score]]) -> Iterator[Figure]:
-    """The hazard table of the spoiled outputs: it must show the candidate's and next to nothing of the baseline's."""
+    """Share of the spoiled outputs and of their clean twins that degenerate, and the hazard along their length."""
     for leg, buckets in hazard(scored).items():
+        cases = [(pair.request.text, 1.0, float(score.values[leg] >= 1)) for pair, score in scored]
         yield Figure(
             f"drift: hazard along the length, {leg.value}",
-            None,
+            stats.over(cases, stats.mean),
             by={f"{bucket.start:,}": bucket.hazard for bucket in buckets},
             note=", ".join(f"{bucket.start:,}: {bucket.events} of {bucket.exposure}" for bucket in buckets),
         )
