@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from understudy.app import process
 from understudy.app.serve import analyzer_sockets, children
 from understudy.config import parse
 from understudy.pair import Leg
@@ -68,3 +69,24 @@ async def test_the_limit_of_the_config_ends_the_worker_and_the_supervisor_starts
     supervisor.stop()
     running[1].cancel()
     await asyncio.gather(*running, return_exceptions=True)
+
+
+def test_a_worker_elsewhere_takes_names_parameters_and_bounds_from_a_config(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[tuple[object, ...]] = []
+    monkeypatch.setattr(process, "analyzers", lambda *settings: started.append(settings) or 0)
+    config = tmp_path / "understudy.toml"
+    config.write_text(
+        '[engines.baseline]\naddress = "h:1"\nmodel = "m"\n[engines.candidate]\naddress = "h:2"\nmodel = "m"\n'
+        '[analyzers]\nnames = ["one", "two"]\nlimit_s = 3.0\nmemory_bytes = 0\n[analyzers.parameters.two]\nx = 1\n'
+    )
+    for names, limit_s in (((), None), (("one",), None), (("two",), 9.0)):
+        assert process.elsewhere("h:9", names, limit_s, config) == 0
+    assert started == [
+        ("h:9", ("one", "two"), 3.0, 0, {"two": {"x": 1}}),
+        ("h:9", ("one",), 3.0, 0, {}),
+        ("h:9", ("two",), 9.0, 0, {"two": {"x": 1}}),
+    ]
+    process.elsewhere("h:9", ("three",), None, None)
+    assert started[-1] == ("h:9", ("three",), 20.0, 2 << 30, {})
