@@ -75,7 +75,12 @@ def test_a_worker_elsewhere_takes_names_parameters_and_bounds_from_a_config(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[tuple[object, ...]] = []
-    monkeypatch.setattr(process, "analyzers", lambda *settings: started.append(settings) or 0)
+
+    def start(*settings: object) -> int:
+        started.append(settings)
+        return 0
+
+    monkeypatch.setattr(process, "analyzers", start)
     config = tmp_path / "understudy.toml"
     config.write_text(
         '[engines.baseline]\naddress = "h:1"\nmodel = "m"\n[engines.candidate]\naddress = "h:2"\nmodel = "m"\n'
