@@ -131,6 +131,21 @@ def test_a_passage_in_another_language_is_wrong_in_part_and_its_place_is_told(
     assert abs(span.start - len(english)) <= 20 and abs(span.end - len(english) - len(passage)) <= 20
 
 
+def test_without_a_prompt_a_reply_is_held_against_its_own_language(scored: Any) -> None:
+    english = " ".join([ENGLISH] * 6)
+    assert scored(Language(), a_pair("", english, GERMAN)).change("wrong_language") == 0.0
+    assert (
+        scored(Language(), a_pair("", english, f"{english} {GERMAN} {GERMAN}")).change("wrong_language")
+        == 0.5
+    )
+
+
+def test_an_explanation_in_the_prompts_language_beside_a_translation_is_fine(scored: Any) -> None:
+    ask = "Translate this sentence into German and explain your choice of words: " + ENGLISH
+    text = f"{GERMAN}\n\n{ENGLISH} This is why the words were chosen, and it is how they are used."
+    assert scored(Language(), a_pair(ask, GERMAN, text)).change("wrong_language") == 0.0
+
+
 def test_a_quotation_is_no_passage() -> None:
     text = f"{ENGLISH} He said “C'est la vie, mon ami” and left. {ENGLISH} The sign read 東京駅. {ENGLISH}"
     assert foreign(text, "en") is None

@@ -52,8 +52,14 @@ class Language:
     )
 
     def score(self, pair: Pair) -> Sequence[Score]:
-        """One score when the expected language is known and a reply is long enough to tell."""
+        """One score when the expected language is known and a reply is long enough to tell.
+
+        Without a prompt (the wire carries token ids) the language that most of a reply is in counts as expected.
+        """
         prompt = pair.request.text
+        if not prompt.strip():
+            found = judge.each(judge.texts(pair), lambda text: read(text, (), ""))
+            return (judge.score(self.name, self.version, self.metrics[0], found),) if found else ()
         if expect(prompt).structure in (Structure.JSON, Structure.CODE, Structure.CSV, Structure.CHOICE):
             return ()
         wanted = asked(prompt)
@@ -78,12 +84,13 @@ def read(text: str, allowed: Sequence[str], prompt: str) -> judge.Found | None:
     if structure.looks_json(text) or structure.looks_python(text):
         return None
     seen = judge.view(text)
-    if (garbled := mojibake(seen.text)) is not None:
+    if (garbled := mojibake(seen.text)) is not None and mojibake(prompt) is None:
         start = seen.original(garbled[0])
         return judge.Found(1.0, ((start, len(text), "mojibake"),), f"mojibake: {garbled[1]!r}")
     if (told := detect(text)) is None:
         return None
     code, probability = told
+    allowed = allowed or (code,)
     note = f"{code} ({probability:.2f}), expected {allowed[0]}"
     if probability >= SURE and not any(kin(code, one) for one in allowed):
         if letters(prepare(text)) < ENOUGH:
@@ -91,11 +98,17 @@ def read(text: str, allowed: Sequence[str], prompt: str) -> judge.Found | None:
         if not excused(seen.text, code, allowed[0], prompt):
             return judge.Found(1.0, ((0, len(text), code),), note)
         return judge.Found(0.0, (), note)
-    if (passage := foreign(seen.text, allowed[0])) is not None and not about(prompt, passage.language):
+    passage = foreign(seen.text, allowed[0])
+    if passage is not None and not about(prompt, passage.language) and not speaks(prompt, passage.language):
         start, end = seen.original(passage.start), seen.original(passage.end)
         note = f"{passage.language} from character {start} ({start / len(text):.0%}), expected {allowed[0]}"
         return judge.Found(0.5, ((start, end, passage.language),), note)
     return judge.Found(0.0, (), note)
+
+
+def speaks(prompt: str, code: str) -> bool:
+    """True when a prompt asks in language `code` for an answer in another: it may be spoken of in the former."""
+    return asked(prompt) is not None and (own := detect(prompt)) is not None and own[0] == code
 
 
 def excused(text: str, code: str, wanted: str, prompt: str) -> bool:
@@ -106,8 +119,7 @@ def excused(text: str, code: str, wanted: str, prompt: str) -> bool:
     """
     if asked(prompt) is None:
         return about(prompt, code)
-    own = detect(prompt)
-    if own is None or own[0] != code:
+    if not speaks(prompt, code):
         return False
     pieces = (piece for found in _PIECE.finditer(text[:8_000]) if (piece := found.group(1) or found.group(2)))
     return any(
