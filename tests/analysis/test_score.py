@@ -286,6 +286,18 @@ def test_a_reader_that_leaves_ends_it_quietly_and_a_missing_file_is_3(tmp_path: 
     assert gone.returncode == 3 and gone.stderr.startswith("understudy: ") and gone.stderr.count("\n") == 1
 
 
+def test_the_count_of_rows_on_a_terminal_leaves_standard_output_alone(tmp_path: Path) -> None:
+    ours, terminal = os.openpty()
+    with (tmp_path / "found.jsonl").open("wb") as found:
+        command = [UNDERSTUDY, "score", "-a", "shouting", "--json", "--workers", "0", many(tmp_path, 300)]
+        done = subprocess.run(command, stdout=found, stderr=terminal, env=beside(tmp_path), timeout=60)
+    os.close(terminal)
+    drawn = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert done.returncode == 0 and "rows" in drawn and "shouting" not in drawn
+    assert len([json.loads(line) for line in (tmp_path / "found.jsonl").read_text().splitlines()]) == 600
+
+
 def test_ctrl_c_ends_it_with_130_and_no_process_is_left(tmp_path: Path) -> None:
     reading = subprocess.Popen(
         [UNDERSTUDY, "score", "-a", "shouting", "--json", "--workers", "1", "-"],

@@ -112,9 +112,9 @@ def run(
     strange: Counter[str] = Counter()
     errors, console = Console(stderr=True, highlight=False, soft_wrap=True), table.console()
     off = quiet or not errors.is_terminal or sys.stdout.isatty()
-    bar = Progress(
-        TextColumn("score {task.completed} rows"), TimeElapsedColumn(), console=errors, disable=off
-    )
+    columns = (TextColumn("score {task.completed} rows"), TimeElapsedColumn())
+    # What is found goes to standard output, whatever is drawn meanwhile.
+    bar = Progress(*columns, console=errors, disable=off, transient=True, redirect_stdout=False)
     found = 0
     with closing(scorer), bar:
         task = bar.add_task("score", total=None)
