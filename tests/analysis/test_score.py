@@ -289,7 +289,16 @@ def test_a_reader_that_leaves_ends_it_quietly_and_a_missing_file_is_3(tmp_path: 
 def test_the_count_of_rows_on_a_terminal_leaves_standard_output_alone(tmp_path: Path) -> None:
     ours, terminal = os.openpty()
     with (tmp_path / "found.jsonl").open("wb") as found:
-        command = [UNDERSTUDY, "score", "-a", "shouting", "--json", "--workers", "0", many(tmp_path, 300)]
+        command = [
+            str(UNDERSTUDY),
+            "score",
+            "-a",
+            "shouting",
+            "--json",
+            "--workers",
+            "0",
+            str(many(tmp_path, 300)),
+        ]
         done = subprocess.run(command, stdout=found, stderr=terminal, env=beside(tmp_path), timeout=60)
     os.close(terminal)
     drawn = os.read(ours, 65536).decode()
