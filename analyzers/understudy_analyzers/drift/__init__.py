@@ -72,7 +72,7 @@ def signs(text: str, prompt: str, wanted: Expectation, verbatim: bool) -> list[t
     if (fence := unclosed(text)) is not None and fence[1] and not _FENCED.search(prompt):
         see("fence", (fence[0], ""))
     see("prose", derailed(text))
-    see("refusal", splice(prose or text))
+    see("refusal", splice(text))
     see("garbled", garbled(prose, prompt))
     see("language", _switch(prose, prompt))
     see("topic", depart(prose, prompt))
