@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from understudy.analysis.hazard import Hazard
 from understudy.pair import Leg, Pair
 from understudy.score import Analyzer, Score
 from understudy.testing import a_pair
-from understudy_analyzers.drift import Drift, hazard
+from understudy_analyzers.drift import Drift
 from understudy_analyzers.language import detect
 from understudy_analyzers.numbers import Numbers
 
@@ -284,11 +285,14 @@ def _alarms(data: Path, strong: list[Clean], analyzer: Drift, wrong: list[str]) 
 
 def _hazards(scored: list[tuple[Pair, Score]]) -> Iterator[Figure]:
     """Share of the spoiled outputs and of their clean twins that degenerate, and the hazard along their length."""
-    for leg, buckets in hazard(scored).items():
+    hazard = Hazard()
+    for pair, score in scored:
+        hazard.add(pair, [score])
+    for leg, stretches in hazard.stretches().items():
         cases = [(pair.request.text, 1.0, float(score.values[leg] >= 1)) for pair, score in scored]
         yield Figure(
             f"drift: hazard along the length, {leg.value}",
             stats.over(cases, stats.mean),
-            by={f"{bucket.start:,}": bucket.hazard for bucket in buckets},
-            note=", ".join(f"{bucket.start:,}: {bucket.events} of {bucket.exposure}" for bucket in buckets),
+            by={f"{one.start:,}": one.hazard for one in stretches},
+            note=", ".join(f"{one.start:,}: {one.degenerated} of {one.reached}" for one in stretches),
         )

@@ -11,7 +11,7 @@ import pytest
 from understudy.pair import Finish, Leg
 from understudy.score import Score
 from understudy.testing import a_pair
-from understudy_analyzers.drift import Drift, hazard
+from understudy_analyzers.drift import Drift
 from understudy_analyzers.drift.loop import counted, loop
 from understudy_analyzers.drift.recur import density
 from understudy_analyzers.drift.splice import splice
@@ -201,23 +201,6 @@ def test_a_reply_that_declines_from_its_start_is_not_a_splice() -> None:
 
 def test_text_that_loops_compresses_better_than_any_language() -> None:
     assert density("tea and " * 600) < 0.055 < density((LONG + " ") * 4)
-
-
-def test_the_hazard_counts_only_replies_that_got_so_far() -> None:
-    rows = []
-    for n in range(4):
-        pair = a_pair(ASK, LONG, LONG + " and the old bridges" * 12, id=str(n))
-        rows += [(pair, score) for score in Drift().score(pair)]
-    short = a_pair(ASK, PROSE, PROSE)
-    rows += [(short, score) for score in Drift().score(short)]
-    table = hazard(rows, edges=(0, 250, 500, 1_000))
-    assert [(b.start, b.exposure, b.events) for b in table[Leg.BASELINE]] == [
-        (0, 5, 0), (250, 5, 0), (500, 4, 0), (1_000, 0, 0),
-    ]  # fmt: skip
-    assert [(b.start, b.exposure, b.events) for b in table[Leg.CANDIDATE]] == [
-        (0, 5, 0), (250, 5, 0), (500, 4, 4), (1_000, 0, 0),
-    ]  # fmt: skip
-    assert table[Leg.CANDIDATE][2].hazard == 1.0 and table[Leg.BASELINE][3].hazard == 0.0
 
 
 def test_replies_that_say_the_same_but_end_otherwise_differ_in_their_end_alone() -> None:

@@ -20,7 +20,6 @@ from understudy.score import Metric, Score, Sense
 from understudy_analyzers import judge, structure
 from understudy_analyzers.drift.depart import depart
 from understudy_analyzers.drift.garble import garbled
-from understudy_analyzers.drift.hazard import Bucket, hazard
 from understudy_analyzers.drift.loop import counted, loop
 from understudy_analyzers.drift.recur import dense, recurring, stammer
 from understudy_analyzers.drift.shape import derailed, unclosed, without_code
@@ -31,7 +30,7 @@ from understudy_analyzers.expectation import Expectation, expect
 from understudy_analyzers.language import about, detect, foreign
 from understudy_analyzers.language.words import WORD
 
-__all__ = ["Bucket", "Drift", "hazard", "judged", "signs"]
+__all__ = ["Drift", "judged", "signs"]
 
 _VERSE = re.compile(
     r"\b(?:songs?|lyrics?|chorus|poems?|poetry|verses?|ballad|rap|haiku|limericks?|chant|mantra|rhym\w{1,4}|poema|poème|gedicht|"

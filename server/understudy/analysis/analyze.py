@@ -13,6 +13,7 @@ from typing import Any
 
 from understudy import plugins
 from understudy.analysis import outputs
+from understudy.analysis.hazard import Hazard
 from understudy.analysis.inputs import Duplicates, Item, Seen, load
 from understudy.analysis.means import Means, Worsts, slices_of
 from understudy.analysis.notes import ended, notes, provenance
@@ -196,7 +197,7 @@ class _Run:
     ) -> None:
         self.drift = drift
         self.scores = scores
-        self.means, self.worsts = Means(), Worsts()
+        self.means, self.worsts, self.hazard = Means(), Worsts(), Hazard()
         self.changes: list[Change] = []
         self.votes = self.pairs = 0
         self._total, self._progress = total, progress
@@ -213,6 +214,7 @@ class _Run:
         votes = ballot(timed, scores, self.drift.tolerances, prefix_safe=self._prefix_safe)
         self.drift.add(votes)
         self.means.add(slices, scores)
+        self.hazard.add(pair, scores)
         self.worsts.add(index, pair, votes, scores, self.drift.discovered)
         if self.scores:
             self.scores.add(index, pair, slices, scores)
@@ -283,6 +285,7 @@ class _Run:
             notes=notes,
             provenance=provenance,
             costs=costs,
+            stretches=self.hazard.stretches(),
         )
 
 

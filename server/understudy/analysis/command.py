@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,10 +12,12 @@ from understudy.analysis.result import Cost, Result
 from understudy.drift.load import load
 from understudy.drift.tolerance import Tolerances
 from understudy.errors import LINE, UnderstudyError, shown
-from understudy.report import State, table
+from understudy.report import State, Stretch, table
+from understudy.report.data import abreast
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 FAILED = 3
 BREACHED = 1
@@ -76,6 +78,19 @@ def spent(costs: Sequence[Cost]) -> str:
     return ", ".join(told)
 
 
+def along(stretches: Mapping[str, Sequence[Stretch]]) -> "Table":
+    """How many of the replies that came so far degenerate before the next length."""
+    from rich.table import Table
+
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    made.add_column("degenerating from character", justify="right")
+    for leg in stretches:
+        made.add_column(leg, justify="right")
+    for row in abreast(stretches):
+        made.add_row(f"{row[0].start:,}", *(f"{one.degenerated:,} of {one.reached:,}" for one in row))
+    return made
+
+
 def show(result: Result, console: "Console", out: Path) -> None:
     """The answer, the cells that matter most, the plain agreement, the notes and where the rest lies."""
     from rich.table import Table
@@ -93,6 +108,9 @@ def show(result: Result, console: "Console", out: Path) -> None:
             row = (values.get(name) for name in ("exact", "edit", "task", "flips"))
             shares.add_row(Text(shown(slice_)), *("" if value is None else f"{value:.4f}" for value in row))
         console.print(shares)
+    if lengths := result.degenerating():
+        console.print()
+        console.print(along(lengths))
     console.print()
     for note in result.notes:
         console.print(f"- {shown(note, LINE)}", markup=False)

@@ -1,10 +1,12 @@
 """What an analysis found: the cells, the means, and the answer in words."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from understudy.drift.verdict import Change, Verdict
-from understudy.report import CellReport, Mean, ReportData, State, Worst
+from understudy.pair import Leg
+from understudy.report import CellReport, Mean, ReportData, State, Stretch, Worst
 from understudy.report.cells import counts, told
 
 
@@ -49,6 +51,8 @@ class Result:
     notes: tuple[str, ...]
     provenance: tuple[tuple[str, str], ...]
     costs: tuple[Cost, ...] = ()
+    stretches: Mapping[Leg, tuple[Stretch, ...]] = field(default_factory=dict)
+    """Leg -> how many replies came how far, and how many degenerated there."""
 
     def agreement(self) -> dict[str, dict[str, float]]:
         """Slice -> {exact, edit, task, flips}: plain shares; flips = 1 - task."""
@@ -61,6 +65,12 @@ class Result:
             if "task" in shares:
                 shares["flips"] = round(1.0 - shares["task"], 6)
         return made
+
+    def degenerating(self) -> dict[str, tuple[Stretch, ...]]:
+        """The stretches by the leg's name, for a person: nothing when no reply degenerated."""
+        if not any(one.degenerated for each in self.stretches.values() for one in each):
+            return {}
+        return {leg.value: each for leg, each in self.stretches.items()}
 
     def summary(self) -> dict[str, Any]:
         """summary.json, and what `--json` prints."""
@@ -96,6 +106,13 @@ class Result:
                 }
                 for mean in self.means
             ],
+            "hazard": {
+                leg.value: [
+                    {"from": one.start, "reached": one.reached, "degenerated": one.degenerated}
+                    for one in stretches
+                ]
+                for leg, stretches in self.stretches.items()
+            },
             "analyzers": [cost.told() for cost in self.costs],
             "notes": list(self.notes),
             "provenance": dict(self.provenance),
@@ -120,6 +137,7 @@ class Result:
             cells=self.cells,
             means=self.means,
             worst=self.worst,
+            stretches=self.degenerating(),
             provenance=self.provenance,
             notes=self.notes,
         )

@@ -1,6 +1,7 @@
 """What a report is made from: one frozen value, filled by `analyze` and by the demo alike."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 SHOWN = "shown, not judged"
@@ -99,6 +100,27 @@ class Worst:
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """Replies of one leg that reached `start` characters."""
+
+    start: int
+    reached: int
+    """Replies that came so far sound."""
+    degenerated: int
+    """Those of them that did not come to the next stretch sound."""
+
+    @property
+    def hazard(self) -> float:
+        """Chance to degenerate within the stretch; 0 when nothing reached it."""
+        return self.degenerated / self.reached if self.reached else 0.0
+
+
+def abreast(stretches: Mapping[str, Sequence[Stretch]]) -> list[tuple[Stretch, ...]]:
+    """The legs' stretches side by side, as far as any reply came."""
+    return [row for row in zip(*stretches.values(), strict=True) if any(one.reached for one in row)]
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened during a live run."""
 
@@ -120,6 +142,8 @@ class ReportData:
     cells: tuple[CellReport, ...] = ()
     means: tuple[Mean, ...] = ()
     worst: tuple[Worst, ...] = ()
+    stretches: Mapping[str, tuple[Stretch, ...]] = field(default_factory=dict)
+    """Leg -> its replies along their length; empty when no reply degenerated."""
     events: tuple[Event, ...] = ()
     provenance: tuple[tuple[str, str], ...] = ()
     """(name, value): inputs, engines' manifests, tolerance hash, analyzer versions, release."""

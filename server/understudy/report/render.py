@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from understudy.errors import ConfigError
 from understudy.report import plot
-from understudy.report.data import CellReport, ReportData, State
+from understudy.report.data import CellReport, ReportData, State, abreast
 from understudy.report.difference import marked
 
 FOREST = 40
@@ -79,6 +79,7 @@ def render(data: ReportData) -> str:
             [mean for mean in data.means if mean.slice == "all"],
             [mean for mean in data.means if mean.slice != "all"],
         ),
+        abreast=abreast(data.stretches),
         slices=slices,
         metrics=metrics,
         grid={(cell.slice, cell.metric): cell for cell in cells},
