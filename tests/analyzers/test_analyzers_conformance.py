@@ -20,7 +20,8 @@ ANALYZERS: dict[str, Analyzer] = dict(zip(NAMES, build(NAMES), strict=True))
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_shipped_analyzer_passes_the_conformance_kit(name: str) -> None:
-    assert check_analyzer(ANALYZERS[name]).left_out == ()
+    # What a megabyte costs each of them is within what it costs all of them, below.
+    assert check_analyzer(ANALYZERS[name], big=False).left_out == ()
 
 
 def test_all_of_them_together_are_bounded_on_a_megabyte_of_anything() -> None:

@@ -271,8 +271,11 @@ async def test_garbage_at_the_port_and_at_the_sockets_hurts_nobody() -> None:
                         deployment.run_dir / name, limit=8 << 20
                     )
                     writer.write(rubbish)
-                    answer = json.loads(await reader.readline())
-                    assert answer["ok"] is False and answer["error"], (name, rubbish[:30])
+                    try:
+                        answer = json.loads(await reader.readline())
+                        assert answer["ok"] is False and answer["error"], (name, rubbish[:30])
+                    except (BrokenPipeError, ConnectionResetError):
+                        assert len(rubbish) > 1 << 20, "hung up on before all of it was said"
                     writer.close()
             for name in ("observer.sock", "controller.sock", "analyzers-0.sock"):
                 reader, writer = await asyncio.open_unix_connection(deployment.run_dir / name)

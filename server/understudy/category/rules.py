@@ -77,7 +77,7 @@ RULES: Final[tuple[tuple[str, frozenset[str], re.Pattern[str]], ...]] = (
         _stems(
             "` pyth java type c gola rust sql bash html css rege kotl php comp debu stac def impo func scri prog algo "
             "meth reac node djan flas dock kube git powe api apis rest unit refa exce trac synt swif ruby scal matl pand "
-            "nump clas for whil prin cons incl code códi codi fonc funk funç funz skri einf go npm pip yarn webp inde null segf data arra mute pull make scra heap big vim emac ssh term linu ubun asyn call poin sele time less form stri loop bouc schl bucl cicl fich file"
+            "nump clas for whil prin cons incl code códi codi fonc funk funç funz skri einf go npm pip yarn webp inde null segf data arra mute pull make scra heap big vim emac ssh term linu ubun asyn call poin sele time less form stri loop bouc schl bucl cicl fich file bina segm"
         ),
         re.compile(
             r"```|\b(?:python|javascript|typescript|java|c\+\+|golang|rust|sql|bash|html|css|regex|kotlin|php|compile|debug|stack ?trace|def \w{1,40}\(|import \w|"
