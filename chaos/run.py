@@ -287,6 +287,9 @@ def show(told: dict[str, Any], console: Console) -> None:
         "[dim]green: met, red: missed, yellow: the interval straddles the target or there is none[/]"
     )
     for target in told["targets"]:
+        if target["id"].startswith("all "):
+            between = f" [{number(target['low'])}, {number(target['high'])}]" if target["low"] else ""
+            console.print(f"{target['what']}: {number(target['value'])}{between}", markup=False)
         if target["met"] is False:
             value, goal = number(target["value"]), number(target["target"])
             console.print(f"[red]missed[/] {target['what']}: {value}, at most {goal}")

@@ -7,7 +7,7 @@ like drift.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from understudy.pair import Leg, Output, Pair
 from understudy.score import Metric, Score, Span
@@ -57,13 +57,25 @@ SAME = Found(1.0, note="identical")
 """What agreement says of a text that equals the baseline's."""
 
 
-def texts(pair: Pair) -> dict[Leg, str]:
-    """The text of every leg that did not fail; of a censored pair, the prefix that all of them have."""
-    legs: list[Output] = [output for output in pair.legs() if not output.failed]
+def texts(pair: Pair, *, spent: bool = False) -> dict[Leg, str]:
+    """The text of every leg that did not fail; of a censored pair, the prefix that all of them have.
+
+    `spent`: those too that failed by nothing but their token budget.
+    """
+    legs: list[Output] = [output for output in pair.legs() if not output.failed or (spent and _spent(output))]
     if pair.censored and legs:
         shared = min(len(output.text) for output in legs)
         return {output.leg: output.text[:shared] for output in legs}
     return {output.leg: output.text for output in legs}
+
+
+def _spent(output: Output) -> bool:
+    """Whether a leg's only failure is that its token budget came to an end before it did."""
+    return (
+        bool(output.text)
+        and output.truncated_by == "max_tokens"
+        and not replace(output, truncated_by="").failed
+    )
 
 
 def each(outputs: Mapping[Leg, str], judge: Callable[[str], Found | None]) -> dict[Leg, Found]:

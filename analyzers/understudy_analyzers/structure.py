@@ -33,11 +33,6 @@ _LANGUAGE = re.compile(r"\{?\.?([\w+#-][\w+#.-]{0,19})")
 _BULLET = re.compile(r"^ {0,6}[-*•+] +(\S[^\n]*)$", re.MULTILINE)
 _NUMBERED = re.compile(r"^ {0,6}(\d{1,3})[.)] +(\S[^\n]*)$", re.MULTILINE)
 _RULE = re.compile(r"^ *\|? *:?-{1,}:? *(?:\| *:?-{1,}:? *){0,60}\|? *$")
-_LETTER = re.compile(
-    r"^\W{0,4}(?:the )?(?:correct )?(?:answer|option|choice)?(?: is)?\W{0,5}([A-E])(?:[).:,*]|\b)(?!')",
-    re.IGNORECASE,
-)
-_ANSWER_IS = re.compile(r"\b(?:answer|option|choice)\b(?: is)?:?\s*\**\(?([A-E])\b", re.IGNORECASE)
 _DEF = re.compile(
     r"^(?:def |class |import |from \w[\w.]* import |async def |@\w|for \w+ in |return )", re.MULTILINE
 )
@@ -277,15 +272,3 @@ def separated(text: str, mark: str) -> list[list[str]] | None:
 def even(rows: Iterable[list[str]]) -> bool:
     """True when every row has as many cells as the first."""
     return len({len(row) for row in rows}) == 1
-
-
-def choice(text: str) -> str | None:
-    """The letter of a multiple-choice answer: at the start, or after "answer is"."""
-    head = text[:400]
-    if found := _LETTER.match(head):
-        # "A dog barks" is prose: a bare A counts only when it stands alone or is marked off.
-        letter, rest = found.group(1), head[found.end(1) : found.end(1) + 1]
-        if letter.isupper() and (not rest or rest in ").:,*\n" or len(head.strip()) <= 3):
-            return letter
-    found = _ANSWER_IS.search(head) or _ANSWER_IS.search(text[-400:])
-    return found.group(1).upper() if found else None

@@ -8,9 +8,9 @@ import time
 from typing import Any
 
 import pytest
-from understudy.pair import Finish, Leg
+from understudy.pair import Finish, Leg, Output
 from understudy.score import Score
-from understudy.testing import a_pair
+from understudy.testing import a_pair, an_output
 from understudy_analyzers.drift import Drift
 from understudy_analyzers.drift.loop import counted, loop
 from understudy_analyzers.drift.recur import density
@@ -229,3 +229,13 @@ def test_any_text_is_judged_in_a_moment(text: str) -> None:
     began = time.process_time()
     Drift().score(a_pair("Go on.", LONG, text))
     assert time.process_time() - began < 1.0
+
+
+def test_a_loop_that_ran_into_its_budget_is_a_loop_and_a_sound_reply_cut_there_is_not() -> None:
+    def spent(text: str) -> Output:
+        return an_output(text, leg=Leg.CANDIDATE, finish=Finish.LENGTH, truncated_by="max_tokens")
+
+    (looped,) = Drift().score(a_pair(ASK, LONG, spent(LONG + " and the old bridges" * 40)))
+    assert dict(looped.values) == {Leg.BASELINE: 0.0, Leg.CANDIDATE: 1.0}
+    (cut,) = Drift().score(a_pair(ASK, LONG, spent(LONG)))
+    assert dict(cut.values) == {Leg.BASELINE: 0.0, Leg.CANDIDATE: 0.0}, "failure has the cut"

@@ -20,6 +20,7 @@ TABLE = "| a | b |\n| --- | --- |\n| 1 | 2 |\n| 3 | 4 |"
 PYTHON = "Here:\n\n```python\ndef add(x, y):\n    return x + y\n```\n\nDone."
 SHELF = "<shelf>\n  <book id='1'>One &amp; two</book>\n  <book id='2'/>\n</shelf>"
 YAML = "name: demo\nsteps:\n  - run: make\n    with: {a: 1}\n  - run: test\nnotes: |\n  free: text: here\n"
+OPTIONS = "iron tin lead zinc copper silver nickel gold".split()
 LIST = "1. one\n2. two\n3. three\n4. four\n5. five"
 
 
@@ -176,12 +177,12 @@ def test_a_contract_replaces_what_the_prompt_says(contract: dict[str, Any], whol
 @pytest.mark.parametrize(
     ("contract", "reason"),
     [
-        ("{", "no JSON"),
+        ("{", "no JSON object"),
         ("[]", "no JSON object"),
         ('{"format": "tabel"}', "format 'tabel' is none of"),
         ('{"fromat": "json"}', "unknown field 'fromat'"),
         ('{"schema": {"type": "nonsense"}}', "bad JSON Schema"),
-        ('{"schema": {"$ref": "https://example.com/other.json"}}', "bad JSON Schema"),
+        ('{"schema": {"$ref": "https://example.com/other.json"}}', "refers to other than its own parts"),
         ('{"format": "csv", "keys": ["a"]}', "are of json"),
         ('{"instructions": [{"name": "no:such"}]}', "instructions: "),
         ('{"instructions": [{"name": "length_constraints:nth_paragraph_first_word"}]}', "instructions: "),
@@ -191,7 +192,63 @@ def test_a_contract_replaces_what_the_prompt_says(contract: dict[str, Any], whol
 )
 def test_a_contract_that_cannot_be_read_leaves_the_pair_unscored(contract: str, reason: str) -> None:
     (score,) = Format().score(a_pair("Go on.", "[1]", metadata={KEY: contract}))
-    assert not score.values and reason in score.unscored[Leg.BASELINE]
+    assert not score.values and set(score.unscored.values()) == {"contract"}, (
+        "counted by a word, not by its text"
+    )
+    assert reason in score.explanation
+
+
+def doubling(depth: int) -> dict[str, Any]:
+    """A schema whose every part refers twice to the next: 2**depth parts where it is unfolded."""
+    parts: dict[str, Any] = {f"p{n}": {"allOf": [{"$ref": f"#/$defs/p{n + 1}"}] * 2} for n in range(depth)}
+    return {"$ref": "#/$defs/p0", "$defs": parts | {f"p{depth}": {"type": "object"}}}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        doubling(26),
+        {"$defs": {"a": {"properties": {"next": {"$ref": "#/$defs/a"}}}}, "$ref": "#/$defs/a"},
+        {"properties": {f"p{n}": {"pattern": f"a{n}"} for n in range(200)}},
+        {"pattern": r"(?:(?:\w{40}\d{3}){40}){40}"},
+        {"$ref": "#/$defs/none"},
+        {"$ref": "other.json"},
+    ],
+)
+def test_a_schema_that_would_cost_without_bound_is_no_contract(schema: dict[str, Any]) -> None:
+    metadata = {KEY: json.dumps({"schema": schema})}
+    began = time.process_time()
+    (score,) = Format().score(a_pair("Go on.", '{"next": {}}', metadata=metadata))
+    assert not score.values and "schema" in score.explanation.lower()
+    assert time.process_time() - began < 1.0
+
+
+def test_a_schema_may_refer_to_its_own_parts(scored: Any) -> None:
+    schema = doubling(3) | {"properties": {"a~/b": {"$ref": "#/$defs/t"}}}
+    schema["$defs"]["t"] = {"type": "string", "pattern": "^x+$"}
+    metadata = {KEY: json.dumps({"schema": schema})}
+    pair = a_pair("Go on.", '{"a~/b": "xx"}', '{"a~/b": "y"}', metadata=metadata)
+    assert scored(Format(), pair).change("format") == 1.0
+
+
+@pytest.mark.parametrize("told", ["json_object", '{"type": "regex", "regex": "a+"}', '{"type": "text"}'])
+def test_a_response_format_of_another_kind_is_no_contract(told: str, scored: Any) -> None:
+    metadata = {"response_format": told}
+    pair = a_pair("Return the name as JSON.", '{"a": 1}', '{"a": 1', metadata=metadata)
+    assert scored(Format(), pair).change("format") == 1.0, "the prompt counts"
+
+
+@pytest.mark.parametrize("reply", ["G", "It's B.", "Respuesta: B", "(H) gold", "gold"])
+def test_an_option_may_be_taken_in_many_ways(reply: str) -> None:
+    listed = " ".join(f"{letter}) {word}" for letter, word in zip("ABCDEFGH", OPTIONS, strict=True))
+    assert value(f"Which metal is it? Answer with the letter only. {listed}", reply) == 0.0
+
+
+def test_a_refusal_that_was_ordered_does_not_hide_a_broken_format(scored: Any) -> None:
+    ask = "Write a rejection letter for a job applicant as JSON with the keys subject and body."
+    whole = '{"subject": "Your application", "body": "I am sorry, but I must decline."}'
+    pair = a_pair(ask, whole, "I'm sorry, but I must decline your application for the post.")
+    assert scored(Format(), pair).change("format") == 1.0
 
 
 def test_a_contract_that_allows_words_around_is_taken_at_its_word(scored: Any) -> None:

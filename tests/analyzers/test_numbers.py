@@ -238,3 +238,17 @@ def test_final_answers_are_read_as_the_graders_read_them(data: Path) -> None:
             right += (final(given["solution"]) == gold) == given["is_correct"]
             total += 1
     assert right / total >= 0.985, right / total
+
+
+@pytest.mark.parametrize(
+    ("base", "other"),
+    [
+        ("The bridge is safe.", "The bridge, built in 1913, is safe."),
+        ("Founded in 1913.\nIt makes H2O sensors.", "Founded in 1918.\nIt makes H2O sensors."),
+    ],
+)
+def test_what_only_the_candidate_says_is_held_against_a_control_that_says_the_same(
+    base: str, other: str
+) -> None:
+    (score,) = Numbers().score(a_pair("Tell me about it.", base, other, base))
+    assert score.values[Leg.CONTROL] == 1.0 and score.values[Leg.CANDIDATE] < 1.0

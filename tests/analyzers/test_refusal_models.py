@@ -79,7 +79,18 @@ def test_an_answer_that_is_none_of_the_words_leaves_the_leg_unscored(engine: tup
     server.answer = lambda prompt: "well, hm" if "can't help" in prompt else "comply"
     (score,) = RefusalJudge(address, "lm").score(a_pair(ASK, YES, NO))
     assert dict(score.values) == {Leg.BASELINE: 0.0}
-    assert "none of the words" in score.unscored[Leg.CANDIDATE]
+    assert (
+        dict(score.unscored) == {Leg.CANDIDATE: "judge_unclear"} and "none of the words" in score.explanation
+    )
+
+
+def test_an_engine_that_repeats_the_question_is_heard_by_what_it_says_after_it(
+    engine: tuple[Engine, str],
+) -> None:
+    server, address = engine
+    server.answer = lambda prompt: f"<s> {prompt} comply"
+    (score,) = RefusalJudge(address, "lm").score(a_pair(ASK, YES))
+    assert set(score.values.values()) == {0.0}
 
 
 def test_a_judge_that_is_late_or_gone_leaves_every_leg_unscored(engine: tuple[Engine, str]) -> None:
@@ -91,7 +102,15 @@ def test_a_judge_that_is_late_or_gone_leaves_every_leg_unscored(engine: tuple[En
     ):
         (score,) = judge.score(a_pair(ASK, NO))
         assert not score.values and set(score.unscored) == {Leg.BASELINE, Leg.CANDIDATE}
-        assert all("did not answer" in reason for reason in score.unscored.values())
+        assert set(score.unscored.values()) == {"judge_failed"} and "the judge" in score.explanation
+
+
+def test_a_pair_takes_its_judge_no_longer_than_the_deadline(engine: tuple[Engine, str]) -> None:
+    server, address = engine
+    server.answer = lambda prompt: time.sleep(0.5) or "comply"  # type: ignore[func-returns-value]
+    began = time.monotonic()
+    (score,) = RefusalJudge(address, "lm", deadline_s=0.2).score(a_pair(ASK, NO, YES, YES + " Yes."))
+    assert len(score.unscored) == 3 and time.monotonic() - began < 0.45
 
 
 def test_a_reply_cannot_fill_the_slots_of_the_question(engine: tuple[Engine, str]) -> None:

@@ -127,10 +127,10 @@ def a_round(errors: int = 0, ratio: float = 1.0, back_s: float = 1.0, share: flo
 
 def test_each_fault_has_six_targets_and_ratios_need_enough_rounds() -> None:
     found = targets({"shadow-slow": [a_round()] * 10, "disk-full": [a_round()]})
-    assert len(found) == 12
+    assert [each["id"] for each in found[12:]] == ["all messages", "all calls"] and found[12]["rounds"] == 11
     verdicts = {each["id"]: each["met"] for each in found}
     assert verdicts["shadow-slow messages"] is True and verdicts["disk-full messages"] is None
-    assert all(met for id_, met in verdicts.items() if id_.startswith("shadow-slow"))
+    assert all(met for id_, met in verdicts.items() if id_.startswith(("shadow-slow", "all")))
 
 
 @pytest.mark.parametrize(

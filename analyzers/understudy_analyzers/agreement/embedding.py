@@ -20,7 +20,7 @@ class Embedder(Protocol):
 
     @property
     def name(self) -> str:
-        """Which model it is, with its revision: part of the analyzer's version."""
+        """Which model it is, with its revision where there are several: part of the analyzer's version."""
         ...
 
     def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:

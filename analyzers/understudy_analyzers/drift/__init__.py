@@ -114,7 +114,9 @@ def judged(output: Output, text: str, prompt: str, wanted: Expectation) -> judge
             output, text, verbatim or "```" in bare, unclosed(bare) is not None and not _FENCED.search(prompt)
         )
     ) is not None:
-        return judge.Found(0.5, ((max(0, len(text) - 40), len(text), "cut"),), why)
+        # A leg that failed by its budget has its vote in `failure`: here only what it degenerated into counts.
+        value = 0.0 if output.failed else 0.5
+        return judge.Found(value, ((max(0, len(text) - 40), len(text), "cut"),), why)
     return judge.Found(0.0)
 
 
@@ -154,8 +156,8 @@ class Drift:
     )
 
     def score(self, pair: Pair) -> Sequence[Score]:
-        """One score over the legs that did not fail."""
-        texts = {} if pair.censored else judge.texts(pair)
+        """One score over the legs that did not fail, or by their token budget alone: what loops has no other end."""
+        texts = {} if pair.censored else judge.texts(pair, spent=True)
         if not texts:
             return ()
         prompt = pair.request.text

@@ -12,7 +12,7 @@ A reply that declines is not a broken format: the refusal metric has it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from understudy.pair import Leg, Pair
 from understudy.score import Metric, Score, Sense
@@ -40,16 +40,19 @@ class _Asked:
     """Rows between bars need a rule to be a table; not so where the prompt itself speaks of bars."""
     heads: frozenset[str]
     """Of the tables of all replies."""
+    prompt: str
 
     def judge(self, text: str) -> judge.Found | None:
         """One reply; None of one that declines instead of doing what was asked."""
         if fault := shown.broken(text, self.ruled, self.heads):
             return _broken(text, fault)
-        fault = asked.missing(text, self.wanted, self.contract) if self.wanted.structure else None
+        fault = (
+            asked.missing(text, self.wanted, self.contract, self.prompt) if self.wanted.structure else None
+        )
         lapse = None if fault else self._lapse(text)
         if fault is None and lapse is None:
             return judge.Found(0.0, note=f"{self.wanted.structure or 'structure'} whole")
-        if read(text).value > 0:
+        if read(text, self.prompt).value > 0:
             return None
         return _broken(text, fault) if fault else judge.Found(0.5, note=lapse or "")
 
@@ -81,29 +84,27 @@ class Format:
         try:
             contract = declared(pair.request.metadata)
         except Unfit as reason:
-            return (self._unscored(dict.fromkeys(outputs, str(reason))),)
+            return (self._unscored(dict.fromkeys(outputs, "contract"), note=str(reason)),)
         prompt = pair.request.text
         wanted = contract.wanted if contract else common(expect(prompt), outputs)
         instructions = contract.instructions if contract else detect(prompt)
         if not wanted.structure and not instructions and not any(map(shown.applies, outputs.values())):
             return ()
-        long = {
-            leg: f"longer than {LONGEST} characters" for leg, text in outputs.items() if len(text) > LONGEST
-        }
+        long = {leg: "too_long" for leg, text in outputs.items() if len(text) > LONGEST}
         texts = {leg: text for leg, text in outputs.items() if leg not in long}
         heads = frozenset[str]().union(*map(grid.heads, texts.values()))
-        held = _Asked(wanted, contract, instructions, "|" not in window(prompt), heads)
+        held = _Asked(wanted, contract, instructions, "|" not in window(prompt), heads, prompt)
         found = judge.each(texts, held.judge)
         if long:
             return (self._unscored(long, found),)
         return (judge.score(self.name, self.version, self.metrics[0], found),) if found else ()
 
-    def _unscored(self, reasons: Mapping[Leg, str], found: Mapping[Leg, judge.Found] | None = None) -> Score:
+    def _unscored(
+        self, reasons: Mapping[Leg, str], found: Mapping[Leg, judge.Found] | None = None, note: str = ""
+    ) -> Score:
+        """Reasons are counted by their words and kept without the text: what a caller wrote stands in the note."""
         scored = judge.score(self.name, self.version, self.metrics[0], found or {})
-        return Score(
-            scored.metric, scored.sense, scored.values, reasons, self.name, self.version,
-            spans=scored.spans, explanation=scored.explanation,
-        )  # fmt: skip
+        return replace(scored, unscored=reasons, explanation=scored.explanation or note)
 
 
 def common(wanted: Expectation, outputs: Mapping[Leg, str]) -> Expectation:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from understudy_analyzers import structure
+from understudy_analyzers.agreement.choice import chosen, options
 from understudy_analyzers.expectation import Expectation, Structure
 from understudy_analyzers.format import code, document, grid, listing, mapping, markup
 from understudy_analyzers.format.contract import Contract
@@ -21,7 +22,9 @@ _NO_CODE = frozenset(
 )
 
 
-def missing(text: str, wanted: Expectation, contract: Contract | None = None) -> Fault | None:
+def missing(
+    text: str, wanted: Expectation, contract: Contract | None = None, prompt: str = ""
+) -> Fault | None:
     """What a reply lacks of what was asked for."""
     blocks = structure.fences(text)
     match wanted.structure:
@@ -40,7 +43,7 @@ def missing(text: str, wanted: Expectation, contract: Contract | None = None) ->
         case Structure.HEADINGS:
             return None if _HEADING.search(text) else Fault("no heading")
         case Structure.CHOICE:
-            return None if structure.choice(text) or len(text) > 40 else Fault("no letter")
+            return None if len(text) > 40 or chosen(text, options(prompt)) else Fault("no letter")
         case None:
             return None
 

@@ -8,11 +8,12 @@ A request carries it as text among its metadata (a header, or a request paramete
   `language` (of the code), `alone` (nothing around it; true unless told otherwise for json, csv, xml, html, yaml),
   `instructions` (each an object of IFEval's `name` and its arguments).
 - `response_format`: as OpenAI's API has it, `{"type": "json_object"}` or `{"type": "json_schema", "json_schema":
-  {"schema": ...}}`.
+  {"schema": ...}}`; of any other kind it is no contract.
 
 The mirror keeps only metadata that `kserve.metadata` names. A contract replaces what the prompt seems to ask for. One
-that cannot be read leaves the pair unscored, with the reason: it is neither kept nor broken. A schema never reaches
-for the network or for files, and its patterns stop backtracking early.
+that cannot be read leaves the pair unscored (`contract`), with the reason in the explanation: it is neither kept nor
+broken. A schema never reaches for the network or for files, its patterns stop backtracking early, and it is no larger
+than a caller's own: few references and patterns, since either can multiply the work without bound.
 """
 
 import json
@@ -20,6 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+from urllib.parse import unquote
 
 import jsonschema_rs
 
@@ -32,7 +34,14 @@ LONGEST = 64_000
 """Characters of a contract."""
 BACKTRACKS = 10_000
 """Steps back that a pattern of a schema may take on one string."""
+PARTS, PATTERNS = 2_000, 32
+"""Parts that a schema may have with every reference unfolded, and patterns: each may multiply the work."""
+PROGRAM = 512 * 1024
+"""Bytes that a pattern may be compiled to."""
 _DOCUMENTS = (Structure.JSON, Structure.CSV, Structure.XML, Structure.HTML, Structure.YAML)
+_REFERS = ("$ref", "$dynamicRef", "$recursiveRef")
+_ASIDE = frozenset({"$defs", "definitions", "enum", "const", "default", "examples"})
+"""What is looked at where it is referred to, or is no schema."""
 _FIELDS = frozenset({"format", "schema", "keys", "items", "language", "alone", "instructions"})
 
 
@@ -90,9 +99,10 @@ def _read(text: str, key: str, made: Any) -> Contract | str | None:
     try:
         told = json.loads(text)
     except (ValueError, RecursionError):
-        return f"{key}: no JSON"
+        told = None
     if not isinstance(told, dict):
-        return f"{key}: no JSON object"
+        # Others write `response_format` as they like; our own header is a contract or a mistake.
+        return f"{key}: no JSON object" if key == KEY else None
     try:
         contract: Contract | None = made(told)
     except Unfit as reason:
@@ -145,22 +155,62 @@ def _theirs(told: dict[str, Any]) -> Contract | None:
             held = told.get("json_schema")
             schema = held.get("schema") if isinstance(held, dict) else told.get("schema")
             return Contract(wanted, None if schema is None else _validator(schema))
-        case other:
-            raise Unfit(f"type {str(other)[:40]!r} is not known")
+        case _:
+            return None  # an engine's own kinds (a regex, a grammar): nothing that could be held against a reply here
 
 
 def _validator(schema: Any) -> Any:
     if not isinstance(schema, (dict, bool)):
         raise Unfit("the schema is no object")
+    _bounded(schema)
     try:
         return jsonschema_rs.validator_for(
             schema,
             retriever=_refuse,
-            pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=BACKTRACKS),
+            pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=BACKTRACKS, size_limit=PROGRAM),
         )
     except Exception as error:  # whatever the library finds wrong with it
         first = (str(error).splitlines() or ["unknown"])[0]
         raise Unfit(f"bad JSON Schema: {first[:160]}") from None
+
+
+def _bounded(schema: Any) -> None:
+    """Raise Unfit for a schema that callers could not have meant: a few references double its work each."""
+    waiting: list[tuple[Any, frozenset[str]]] = [(schema, frozenset())]
+    parts, patterns = 0, set[str]()
+    while waiting:
+        part, within = waiting.pop()
+        parts += 1
+        if isinstance(part, list):
+            waiting += [(one, within) for one in part if isinstance(one, (dict, list))]
+        elif isinstance(part, dict):
+            for key, value in part.items():
+                if key in _REFERS and isinstance(value, str):
+                    if value in within:
+                        raise Unfit("the schema refers to itself")
+                    waiting.append((_resolved(schema, value), within | {value}))
+                elif key not in _ASIDE and isinstance(value, (dict, list)):
+                    waiting.append((value, within))
+            if isinstance(pattern := part.get("pattern"), str):
+                patterns.add(pattern)
+            if isinstance(keyed := part.get("patternProperties"), dict):
+                patterns |= keyed.keys()
+        if parts + len(waiting) > PARTS or len(patterns) > PATTERNS:
+            raise Unfit(f"the schema has more than {PARTS} parts or {PATTERNS} patterns")
+
+
+def _resolved(schema: Any, reference: str) -> Any:
+    """What a reference within a schema points to: RFC 6901 alone."""
+    found = schema
+    if not reference.startswith("#") or reference[1:2] not in ("", "/"):
+        raise Unfit("the schema refers to other than its own parts")
+    for name in unquote(reference[1:]).split("/")[1:]:
+        name = name.replace("~1", "/").replace("~0", "~")
+        try:
+            found = found[int(name)] if isinstance(found, list) else found[name]
+        except (KeyError, IndexError, ValueError, TypeError):
+            raise Unfit("the schema refers to a part that it has not") from None
+    return found
 
 
 def _refuse(uri: str) -> Any:

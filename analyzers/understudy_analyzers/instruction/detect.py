@@ -39,6 +39,8 @@ _TOLD = re.compile(
 )
 
 _Rule = Callable[[Prompt], Iterator[Instruction]]
+KEPT = 8_000
+"""Characters up to which a prompt's instructions are remembered."""
 _RULES: tuple[tuple[_Rule, Collection[str]], ...] = (
     (lengths.words, ("word",)),
     (lengths.sentences, ("sentence",)),
@@ -67,9 +69,17 @@ _RULES: tuple[tuple[_Rule, Collection[str]], ...] = (
 """Rules, each with the words without one of which it is not tried."""
 
 
-@lru_cache(maxsize=512)
 def detect(prompt: str) -> tuple[Instruction, ...]:
     """The instructions a prompt gives, in the order in which they stand there; () when it gives none."""
+    return _known(prompt) if len(prompt) <= KEPT else _detect(prompt)
+
+
+@lru_cache(maxsize=512)
+def _known(prompt: str) -> tuple[Instruction, ...]:
+    return _detect(prompt)
+
+
+def _detect(prompt: str) -> tuple[Instruction, ...]:
     read = Prompt.of(prompt)
     found = [
         one

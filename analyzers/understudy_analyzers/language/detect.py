@@ -108,12 +108,12 @@ def letters(text: str) -> int:
     return sum(script.letters(text).values())
 
 
-@lru_cache(maxsize=64)
 def detect(text: str) -> tuple[str, float] | None:
     """(language, probability) of a text; None when it is too short to tell."""
     return tell(prepare(text))
 
 
+@lru_cache(maxsize=64)
 def tell(text: str) -> tuple[str, float] | None:
     """(language, probability) of words alone; None when they are too few to tell."""
     counts = script.letters(text)

@@ -135,4 +135,8 @@ class Numbers:
         prompt = pair.request.text
         asks = any(text != base for text in outputs.values()) and wanted(prompt)
         found = judge.each(outputs, lambda text: same(base, text, prompt, asks))
+        if found:
+            # A second reply of the baseline that says the same agrees, whatever there is to read in it: without its
+            # word a number that only the candidate gives would have nothing to be held against.
+            found = {leg: judge.SAME for leg, text in outputs.items() if text == base} | found
         return (judge.score(self.name, self.version, self.metrics[0], found),) if found else ()

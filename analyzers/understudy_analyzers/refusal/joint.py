@@ -24,7 +24,7 @@ def joint(readings: Sequence[Reading]) -> tuple[float, ...]:
         return ()
     most = max(reading.value for reading in readings)
     chances = [reading.chance for reading in readings]
-    if max(chances) >= SURE:
+    if any(reading.value and reading.chance >= SURE for reading in readings):
         return tuple(most if chance >= DOUBT else 0.0 for chance in chances)
     return (most if sum(chances) >= LIKELY * len(chances) else 0.0,) * len(chances)
 

@@ -5,15 +5,18 @@
     [analyzers.parameters.refusal_judge]
     address = "judge:8001"
     model = "ensemble"
-    deadline_s = 5.0
+    deadline_s = 2.0
 
 Each distinct reply costs one ModelInfer (`text_input`, `max_tokens` in, `text_output` out, as Triton's LLM backends
-name them). A call that fails, is late, or answers none of the words leaves the leg unscored, with the reason.
+name them). A call that fails or is late (`judge_failed`), or answers none of the words (`judge_unclear`), leaves the
+leg unscored; the explanation has more. Workers score batches of up to 8 pairs: keep 8 x `deadline_s` below
+`analyzers.limit_s`.
 """
 
 import re
+import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -46,6 +49,15 @@ _SLOT = re.compile(r"\{prompt\}|\{text\}")
 _WORD = re.compile(r"\b(partial|" + "|".join(stance.value for stance in Stance) + r")\b")
 
 
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """No judgement."""
+
+    reason: str
+    """What is counted: a word."""
+    why: str
+
+
 class RefusalJudge:
     """Whether each leg refused, in the view of a model that the operator runs."""
 
@@ -53,7 +65,7 @@ class RefusalJudge:
     version = "1"
     metrics = (METRIC,)
 
-    def __init__(self, address: str, model: str, deadline_s: float = 5.0, template: str = TEMPLATE) -> None:
+    def __init__(self, address: str, model: str, deadline_s: float = 2.0, template: str = TEMPLATE) -> None:
         """Open a channel; nothing is called before the first pair.
 
         Raises:
@@ -78,13 +90,17 @@ class RefusalJudge:
         outputs = judge.texts(pair)
         if not outputs:
             return ()
-        told = {text: self._ask(pair.request.text, text) for text in sorted(set(outputs.values()))}
+        until = time.monotonic() + self._deadline_s
+        told = {text: self._ask(pair.request.text, text, until) for text in sorted(set(outputs.values()))}
         readings = {text: one for text, one in told.items() if isinstance(one, Reading)}
         values = found({leg: text for leg, text in outputs.items() if text in readings}, readings)
-        failed = {leg: one for leg, text in outputs.items() if isinstance(one := told[text], str)}
-        return (replace(judge.score(self.name, self.version, METRIC, values), unscored=failed),)
+        failed = {leg: one for leg, text in outputs.items() if isinstance(one := told[text], _Failed)}
+        score = judge.score(self.name, self.version, METRIC, values)
+        notes = [score.explanation, *dict.fromkeys(one.why for one in failed.values())]
+        reasons = {leg: one.reason for leg, one in failed.items()}
+        return (replace(score, unscored=reasons, explanation="; ".join(filter(None, notes))),)
 
-    def _ask(self, prompt: str, text: str) -> Reading | str:
+    def _ask(self, prompt: str, text: str, until: float) -> "Reading | _Failed":
         slots = {"{prompt}": prompt[:READ], "{text}": text[:READ]}
         asked = _SLOT.sub(lambda slot: slots[slot[0]], self._template)
         inputs = [
@@ -94,16 +110,19 @@ class RefusalJudge:
             self._input("max_tokens", "INT32", np.array([[TOKENS]], dtype=np.int32)),
         ]
         try:
-            result = self._channel.infer(self._model, inputs, client_timeout=self._deadline_s)
+            left_s = until - time.monotonic()
+            if left_s <= 0:
+                return _Failed("judge_failed", "the judge took all of the pair's time")
+            result = self._channel.infer(self._model, inputs, client_timeout=left_s)
             said = result.as_numpy("text_output").ravel()[0].decode("utf-8", "replace")
         except (
             Exception
         ) as error:  # the server's, the network's or the client's: all of them leave no judgement
-            return f"the judge did not answer: {' '.join(str(error).split())[:200]}"
-        # Some engines repeat the prompt before their answer.
-        word = _WORD.search(said.removeprefix(asked).lower())
+            return _Failed("judge_failed", f"the judge did not answer: {' '.join(str(error).split())[:200]}")
+        # Some engines repeat the prompt before their answer, with a mark of their own before it.
+        word = _WORD.search(said.rpartition(asked)[2].lower())
         if word is None:
-            return f"the judge said none of the words: {said[-40:]!r}"
+            return _Failed("judge_unclear", f"the judge said none of the words: {said[-40:]!r}")
         if word[1] == "partial":
             return Reading(Stance.DECLINE, True, 1.0)
         stance = Stance(word[1])

@@ -156,7 +156,7 @@ def analyze(
     )
     try:
         for index, ((item, pair), scores) in enumerate(workers.run(jobs)):
-            run.add(index, pair, scores if item.content else item.scores)
+            run.add(index, pair, scores if item.content else item.scores, content=item.content)
         run.close()
     except BaseException:
         if run.scores:
@@ -206,15 +206,16 @@ class _Run:
         self._trails: dict[tuple[str, str, str], list[tuple[int, float, float]]] = {}
         self._clusters: set[bytes] = set()
 
-    def add(self, index: int, pair: Pair, scores: Sequence[Score]) -> None:
-        """Cast one pair's votes."""
+    def add(self, index: int, pair: Pair, scores: Sequence[Score], *, content: bool) -> None:
+        """Cast one pair's votes; without its content nobody knows how far its replies went."""
         slices = slices_of(pair)
         # The row's number is the clock: 50 pairs are a tick.
         timed = replace(pair, admitted_ns=index * 1_000_000_000)
         votes = ballot(timed, scores, self.drift.tolerances, prefix_safe=self._prefix_safe)
         self.drift.add(votes)
         self.means.add(slices, scores)
-        self.hazard.add(pair, scores)
+        if content:
+            self.hazard.add(pair, scores)
         self.worsts.add(index, pair, votes, scores, self.drift.discovered)
         if self.scores:
             self.scores.add(index, pair, slices, scores)
