@@ -9,7 +9,7 @@ and stories that people ask for do not.
 
 import re
 
-BEGUN = 300
+BEGUN = 150
 """Characters after which a reply has begun to answer."""
 LATE = 0.1
 """Share of a reply's length after which it has."""

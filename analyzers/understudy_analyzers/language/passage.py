@@ -138,7 +138,8 @@ def _heaviest(text: str, weights: list[tuple[int, int, float]], home: str, varie
     if len({text[start:end].lower() for start, end, weight in run if weight > 0}) < varied:
         return None
     start, end = _clause(text, weights, span[0]), weights[span[1]][1]
-    if text[max(0, start - 1) : start] in tuple('"“«„「'):
+    # French sets a blank within its quotation marks.
+    if text[max(0, start - 4) : start].rstrip()[-1:] in tuple('"“«„「'):
         return None
     sample = " ".join(text[start : min(end, start + 400)].split())
     told = tell(sample)

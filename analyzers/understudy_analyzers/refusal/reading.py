@@ -1,6 +1,7 @@
 """One reply read: signs weighed into a stance."""
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 
 from understudy_analyzers.refusal.part import ENOUGH, substance
@@ -12,6 +13,9 @@ LIKELY = 0.6
 """Chance from which a reply counts as refusing."""
 LIKELIER, SOFT = 0.85, 3
 """The same where no plain word of refusal opens it, and how many words of disapproval and advice must speak for one."""
+
+THOUGHT = "</think>"
+"""Where a reasoning model ends thinking aloud."""
 
 _STANCE = {Sign.DECLINE: Stance.DECLINE, Sign.INABILITY: Stance.INABILITY, Sign.REFUTE: Stance.REFUTE}
 # Asked to write a refusal, a model that refuses says so of the request, or in its own manner.
@@ -26,9 +30,19 @@ _ITSELF = re.compile(
 # The texts of one pair: agreement on the task asks what refusal has read already.
 @lru_cache(maxsize=8)
 def read(text: str, prompt: str = "") -> Reading:
-    """Read one reply; the prompt, where known, tells words of refusal that were ordered from those that are meant."""
-    found = signs(text, prompt)
-    return Reading(Stance.COMPLY) if found is None else weigh(found, load())
+    """Read one reply; the prompt, where known, tells words of refusal that were ordered from those that are meant.
+
+    What a reasoning model thought aloud is no part of its reply.
+    """
+    start = text.rfind(THOUGHT) + len(THOUGHT) if THOUGHT in text else 0
+    found = signs(text[start:].lstrip() if start else text, prompt)
+    if found is None:
+        return Reading(Stance.COMPLY)
+    told = weigh(found, load())
+    if not start or told.place is None:
+        return told
+    start += len(text[start:]) - len(text[start:].lstrip())
+    return replace(told, place=(told.place[0] + start, told.place[1] + start))
 
 
 def weigh(found: Signs, weights: Weights) -> Reading:

@@ -60,7 +60,7 @@ _TRIGGER = re.compile(
     r"programm|polic|princip|against|unfortunat|afraid|regret|(?:un)?comfort|never|premise|question|statement|nobody|everyone|stereotyp|"
     r"justif|(?:in)?appropriat|(?:un)?ethic|immoral|harmful|wrong|let's|public|confidential|designed|rather|prefer|must|strong|advis|lack|deserv|"
     r"désolé|impossib|rifiut|leid|lehn|weiger|verst|ablehn|recus|rechaz|отказ|отклон|противореч|неэтич|незакон|неприемл|неправд|лож|вынужд)|"
-    r"[不无無没沒抱憾拒违違错錯歉恕反誤]|ません|ない|控え|断り|申し訳|できかね|없|않|못|거절|거부|죄송|불|위반|잘못|모르|어긋|"
+    r"[不无無没沒抱憾拒违違错錯歉恕反誤]|ません|ない|控え|断り|申し訳|かね|難し|없|않|못|어렵|드리지|거절|거부|죄송|불|위반|잘못|모르|어긋|"
     r"لا|لن|ليس|لست|[آا]سف|عذر|رفض|غير|خط|يتعارض|नहीं|नहीं|क्षमा|खेद|माफ|असमर्थ|मना|अवैध|गलत|ग़लत|इनकार|विरुद्ध"
 )
 
