@@ -32,6 +32,7 @@ SECTIONS = (
     "drift",
     "language",
     "task",
+    "probes",
     "speed",
 )
 ALONE = ("speed",)
