@@ -24,7 +24,7 @@ from understudy_analyzers.numbers import Numbers
 from bench.stats import Limit
 from eval import stats
 from eval.found import Figure, Section
-from eval.split import held, rows
+from eval.split import answered, held, rows
 
 NAME = "drift"
 LONG = 1_500
@@ -54,15 +54,7 @@ class Spoiled:
 
 def outputs(data: Path, out: bool = True) -> Iterator[Clean]:
     """Outputs whose prompt was held out (or, to tune on, was not)."""
-    for path in sorted((data / "format" / "mifeval").glob("en_*.strict.jsonl.gz")):
-        model = path.name.removeprefix("en_").removesuffix(".strict.jsonl.gz")
-        for row in rows(path):
-            if row["response"] and held(row["prompt"]) is out:
-                yield Clean(model, row["prompt"], row["response"])
-    for path in sorted((data / "pairs" / "alpaca_eval").glob("*.json.gz")):
-        for row in rows(path):
-            if held(row["instruction"]) is out:
-                yield Clean(path.name.removesuffix(".json.gz"), row["instruction"], row["output"])
+    yield from (Clean(*one) for one in answered(data, out))
     for row in rows(data / "numeric" / "example_model_solutions.jsonl.gz"):
         if held(row["question"]) is out:
             yield Clean("175b_verification", row["question"], row["175b_verification"]["solution"])

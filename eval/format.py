@@ -23,7 +23,7 @@ from eval.asked import ASKED
 from eval.breakage import OWN, REAL
 from eval.found import Figure, Section
 from eval.made import SEED, Reply, made
-from eval.split import held, rows
+from eval.split import answered, held, rows
 
 NAME = "format"
 STRONG = ("gpt-4o-mini", "claude-3-haiku", "o1-mini", "Mixtral", "vicuna")
@@ -32,15 +32,7 @@ STRONG = ("gpt-4o-mini", "claude-3-haiku", "o1-mini", "Mixtral", "vicuna")
 
 def replies(data: Path, out: bool = True) -> Iterator[Reply]:
     """Replies whose prompt was held out (or, to tune on, was not)."""
-    for path in sorted((data / "format" / "mifeval").glob("en_*.strict.jsonl.gz")):
-        model = path.name.removeprefix("en_").removesuffix(".strict.jsonl.gz")
-        for row in rows(path):
-            if row["response"] and held(row["prompt"]) is out:
-                yield Reply(model, row["prompt"], row["response"])
-    for path in sorted((data / "pairs" / "alpaca_eval").glob("*.json.gz")):
-        for row in rows(path):
-            if held(row["instruction"]) is out:
-                yield Reply(path.name.removesuffix(".json.gz"), row["instruction"], row["output"])
+    yield from (Reply(*one) for one in answered(data, out))
     for engine in ("fp16", "q8_0"):
         for row in rows(data / "pairs" / "llama31_8b" / f"extraction_{engine}.jsonl.gz"):
             if held(row["example_id"]) is out:

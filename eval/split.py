@@ -35,6 +35,19 @@ def data() -> Path:
     return path
 
 
+def answered(data: Path, out: bool = True) -> Iterator[tuple[str, str, str]]:
+    """(model, prompt, reply) of the instruction and chat data whose prompt was held out (or, to tune on, was not)."""
+    for path in sorted((data / "format" / "mifeval").glob("en_*.strict.jsonl.gz")):
+        model = path.name.removeprefix("en_").removesuffix(".strict.jsonl.gz")
+        for row in rows(path):
+            if row["response"] and held(row["prompt"]) is out:
+                yield model, row["prompt"], row["response"]
+    for path in sorted((data / "pairs" / "alpaca_eval").glob("*.json.gz")):
+        for row in rows(path):
+            if held(row["instruction"]) is out:
+                yield path.name.removesuffix(".json.gz"), row["instruction"], row["output"]
+
+
 def rows(path: Path) -> Iterator[dict[str, Any]]:
     """The rows of a JSON Lines, JSON array or CSV file, compressed or not."""
     opened = gzip.open if path.suffix == ".gz" else open

@@ -17,6 +17,9 @@ HEAD, TAIL = 60_000, 40_000
 SHOWN = 8
 """Places of one leg that are shown as evidence."""
 
+THOUGHT = "</think>"
+"""Where a reasoning model ends thinking aloud."""
+
 Place = tuple[int, int, str]
 """(start, end, label) in characters of the text judged."""
 
@@ -55,6 +58,12 @@ class Found:
 
 SAME = Found(1.0, note="identical")
 """What agreement says of a text that equals the baseline's."""
+
+
+def thought(text: str, start: int = 0) -> int:
+    """Where, from `start` on, a reasoning model's reply begins: after what it thought aloud, which is no part of it."""
+    end = text.rfind(THOUGHT, start)
+    return start if end < 0 else end + len(THOUGHT)
 
 
 def texts(pair: Pair, *, spent: bool = False) -> dict[Leg, str]:

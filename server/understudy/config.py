@@ -5,7 +5,7 @@ mend. Relative paths are taken from the working directory.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import lru_cache
 from ipaddress import ip_address
@@ -142,6 +142,11 @@ class Analyzers:
                 _check_parameter(f"analyzers.parameters.{name}.{key}", value)
         for address in self.addresses:
             check_address("analyzers.addresses", address)
+
+    def only(self, names: Iterable[str]) -> "Analyzers":
+        """These analyzers in the place of `names`, each once, with the parameters that are told of them."""
+        kept = tuple(dict.fromkeys(names))
+        return replace(self, names=kept, parameters={n: p for n, p in self.parameters.items() if n in kept})
 
 
 def _check_parameter(key: str, value: object) -> None:

@@ -15,6 +15,7 @@ from understudy.analysis.command import run
 from understudy.analysis.inputs import Duplicates, Seen, files, load
 from understudy.capture import ParquetCapture
 from understudy.capture import Settings as CaptureSettings
+from understudy.config import Analyzers, Categories
 from understudy.drift.load import load as read
 from understudy.errors import ConfigError, DataError
 from understudy.pair import Category, Finish, Leg
@@ -24,7 +25,7 @@ from understudy.score import Score, Sense
 from understudy.testing import a_pair, an_output
 
 DATA = Path(os.environ.get("UNDERSTUDY_DATA", "../shared/data")) / "pairs" / "llama31_8b"
-FEW = Settings(analyzers=("format", "agreement"), categorizers=())
+FEW = Settings(analyzers=Analyzers(names=("format", "agreement")), categories=Categories(names=()))
 
 
 def lines(path: Path, rows: Iterable[Mapping[str, object]]) -> Path:
@@ -243,7 +244,7 @@ def test_agreement_without_a_control_is_shown_and_judged_only_when_told_so(tmp_p
     assert shown.agreement()["all"]["flips"] == pytest.approx(67 / 200)
     assert shown.worst[0].metric == "task_agreement"
     assert any("agreement is shown, not judged" in note for note in shown.notes)
-    told = Settings(analyzers=FEW.analyzers, categorizers=(), absolute=True)
+    told = Settings(FEW.analyzers, FEW.categories, absolute=True)
     breached = {c.metric for c in analyze([path], None, told).cells if c.state == State.BREACH}
     assert breached == {"task_agreement"}
 

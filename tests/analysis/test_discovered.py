@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 
 from understudy.analysis.analyze import Settings, analyze
+from understudy.config import Analyzers, Categories
 from understudy.report import CellReport, State
 from understudy.report.cells import headline, overall
 
 HARMED = "language=de&task=math"
-FEW = Settings(analyzers=("format",), categorizers=())
+FEW = Settings(analyzers=Analyzers(names=("format",)), categories=Categories(names=()))
 
 
 def pairs(path: Path, harmed: bool) -> Path:

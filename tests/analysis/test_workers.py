@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from understudy.analysis.analyze import Settings, analyze
 from understudy.analysis.workers import BATCH, Scoring, Workers, scoring
-from understudy.config import Analyzers
+from understudy.config import Analyzers, Categories
 from understudy.errors import PluginError
 from understudy.pair import Leg, Pair
 from understudy.score import Score
@@ -116,7 +116,9 @@ def test_analyze_gives_a_poisoned_pair_up_and_says_what_scoring_cost(tmp_path: P
         {"id": str(n), "prompt": f"Say {n}.", "baseline": "calm", "candidate": "loop" if n == 7 else "calm"}
         for n in range(20)
     ]
-    settings = Settings(analyzers=("snare",), categorizers=(), workers=1, limit_s=0.5)
+    settings = Settings(
+        analyzers=Analyzers(names=("snare",), limit_s=0.5), categories=Categories(names=()), workers=1
+    )
     result = analyze([lines(tmp_path / "pairs.jsonl", rows)], tmp_path / "out", settings)
     (mean,) = [mean for mean in result.means if (mean.slice, mean.metric) == ("all", "shouting")]
     assert (mean.pairs, mean.unscored) in ((19, 1), (20, 1))

@@ -16,13 +16,14 @@ from understudy.analysis.analyze import analyze
 from understudy.capture import ParquetCapture, Settings, read
 from understudy.codec.cluster import cluster_of
 from understudy.codec.kserve import INFER, STREAM, KServeCodec
+from understudy.config import Analyzers, Categories
 from understudy.engine.corpus import Split, sample
 from understudy.pair import Category, Lane, Leg, Output, Pair, Request, Sampling
 from understudy.report import State
 
 pytestmark = pytest.mark.engines
 
-FEW = AnalysisSettings(analyzers=("agreement", "format"), categorizers=())
+FEW = AnalysisSettings(analyzers=Analyzers(names=("agreement", "format")), categories=Categories(names=()))
 CATEGORIES = {"multilingual": 3.0, "list": 1.0}
 """int3 without groups breaks the first and leaves the second alone."""
 PAIRS = 100

@@ -2,9 +2,9 @@
 
 import re
 
+from understudy_analyzers.drift.loop import RULER
 from understudy_analyzers.language.mojibake import mojibake
 
-_RULER = re.compile(r"^[\s\-=_*.#~|+:·•─━═─]*$")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
 _MIXED = re.compile(r"[A-Za-z]{2,20}[\u0400-\u04ff]{2,20}[A-Za-z]?|[\u0400-\u04ff]{2,20}[A-Za-z]{2,20}")
 _SYMBOLS = re.compile(r"[^\w\s]{24,}")
@@ -28,7 +28,7 @@ def garbled(text: str, prompt: str) -> tuple[int, str] | None:
         ascii_symbols = [c for c in run if c.isascii()]
         if (
             len(ascii_symbols) > 20
-            and not _RULER.match(run)
+            and not RULER.match(run)
             and (len(set(run)) >= 6 or set(run) <= {"!", "?", ",", '"'})
         ):
             return found.start(), "run of symbols"

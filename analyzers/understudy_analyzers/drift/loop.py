@@ -28,7 +28,7 @@ PERIODS = 6
 COUNTED = 30
 """Letters in a piece that repeats but for its figures: what has fewer is a table, a list or a song of bottles."""
 
-_RULER = re.compile(r"^[\s\-=_*.#~|+:·•─━═─]*$")
+RULER = re.compile(r"^[\s\-=_*.#~|+:·•─━═─]*$")
 _FIGURES = re.compile(r"\d+|(?<![^\W_])[A-Za-z](?=[.):])")
 
 
@@ -114,7 +114,7 @@ def _counts(text: str, found: Loop, lenient: bool) -> bool:
     ends = found.end >= len(text.rstrip())
     if size < LOOPED or not piece.strip():
         return False
-    if _RULER.match(piece):
+    if RULER.match(piece):
         return ends and size >= 400
     if not ends and ("|" in piece or sum(map(str.isalnum, piece)) < 0.3 * len(piece)):
         return False

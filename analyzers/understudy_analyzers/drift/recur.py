@@ -7,6 +7,8 @@ import zlib
 from collections import Counter
 from operator import eq
 
+from understudy_analyzers.drift.loop import RULER
+
 ROUNDS = 4
 """Times a sentence must come to keep coming back."""
 SENTENCE = 24
@@ -18,7 +20,6 @@ DENSE = 0.055
 WINDOW = 2_000
 """Bytes compressed at a time to find where dense text begins."""
 
-_RULER = re.compile(r"^[\s\-=_*.#~|+:·•─━═─]*$")
 _WORD = re.compile(r"[^\W\d_]+")
 _GAP = re.compile(r"[\s,;.!?*\"-]{1,4}(?:\d{1,4}[.)]\s{1,3})?")
 _END = re.compile(r"[.!?\n。！？]")
@@ -38,7 +39,7 @@ def recurring(text: str) -> tuple[int, str] | None:
     if not counts:
         return None
     unit, times = counts.most_common(1)[0]
-    if times < ROUNDS or _RULER.match(unit) or any(sign in unit for sign in "|[]{}_"):
+    if times < ROUNDS or RULER.match(unit) or any(sign in unit for sign in "|[]{}_"):
         return None
     again = {one: n for one, n in counts.items() if n >= ROUNDS}
     places = [start for start, one in units if one in again]

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 from understudy_analyzers.language import LANGUAGES, detect, kin
+from understudy_analyzers.language.detect import SHARED
 
 LIKELY, CLEAR = 0.5, 0.8
 """Probability from which a text is in another language than one asked for, and than English, which a name or two in
@@ -22,7 +23,7 @@ _NAGARI: Mapping[str, frozenset[str]] = {
     }.items()
 }
 """Small words that part three languages of one script, each list without those that it shares."""
-_LATIN = frozenset("cs da de en es et fi fr hr hu id it lt lv nl no pl pt ro sk sl sv tr vi".split())
+_LATIN = frozenset(SHARED["latin"])
 _SWAHILI = frozenset(
     "na ya wa kwa ni katika la za kuwa hii yako kama au lakini sana wewe mimi huo hiyo vya cha ili je".split()
 )

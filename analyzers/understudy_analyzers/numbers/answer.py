@@ -13,6 +13,7 @@ from decimal import Decimal, DivisionByZero, InvalidOperation
 from functools import lru_cache
 from itertools import pairwise
 
+from understudy_analyzers.judge import thought
 from understudy_analyzers.numbers.digits import fold
 from understudy_analyzers.numbers.latex import boxed, plain
 from understudy_analyzers.numbers.numeral import Numeral, numerals
@@ -98,9 +99,7 @@ _ASKED = re.compile(
 @lru_cache(maxsize=8)
 def answer(text: str, prompt: str = "") -> Answer | None:
     """The answer of a reply to a prompt; None when there is no number in it."""
-    offset = max(0, len(text) - READ)
-    if (thought := text.rfind("</think>", offset)) >= 0:
-        offset = thought + 8
+    offset = thought(text, max(0, len(text) - READ))
     tail = fold(text[offset:])
     for read in (_bare, _boxed, _hashes, _said, _bold, _last):
         if (found := read(tail, prompt)) is not None:

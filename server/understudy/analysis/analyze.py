@@ -23,7 +23,6 @@ from understudy.capture.row import WITHHELD
 from understudy.category import LOAD, Categorizer
 from understudy.category.build import build
 from understudy.category.build import versions as told_versions
-from understudy.category.topic import Settings as Topic
 from understudy.config import Analyzers, Categories, chosen
 from understudy.drift.engine import Drift
 from understudy.drift.spelling import made, strange
@@ -49,20 +48,12 @@ Progress = Callable[[int, int], None]
 class Settings:
     """How to analyze."""
 
-    analyzers: tuple[str, ...] = Analyzers().names
-    """Names of analyzer plugins."""
-    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Analyzer -> its parameters."""
+    analyzers: Analyzers = field(default_factory=Analyzers)
+    """Which, with their parameters and bounds; where they run live does not matter here."""
+    categories: Categories = field(default_factory=Categories)
+    """Which categorizers; a pair's own categories stand."""
     workers: int = 0
     """Processes that score; 0 = this one, where nothing bounds an analyzer's time and memory."""
-    limit_s: float = 20.0
-    """Longest that such a process may take over a batch, seconds."""
-    memory_bytes: int = 2 << 30
-    """Most memory that it may take beyond what its analyzers have; 0 = no bound."""
-    topic: Topic | None = None
-    """Which topics; None = the shipped ones."""
-    categorizers: tuple[str, ...] = Categories().names
-    """Names of categorizer plugins; a pair's own categories stand."""
     duplicates: Duplicates = Duplicates.ERROR
     """What to do about an id that comes twice: error or suffix."""
     absolute: bool = False
@@ -78,25 +69,7 @@ class Settings:
             ConfigError: the file is wrong.
         """
         analyzers, categories = chosen(config)
-        return cls(
-            analyzers=analyzers.names,
-            parameters=analyzers.parameters,
-            limit_s=analyzers.limit_s,
-            memory_bytes=analyzers.memory_bytes,
-            topic=categories.topic,
-            categorizers=categories.names,
-            **more,
-        )
-
-    @property
-    def scoring(self) -> Analyzers:
-        """As the config has them."""
-        return Analyzers(
-            names=self.analyzers,
-            parameters=self.parameters,
-            limit_s=self.limit_s,
-            memory_bytes=self.memory_bytes,
-        )
+        return cls(analyzers, categories, **more)
 
 
 def analyze(
@@ -123,8 +96,8 @@ def analyze(
     if settings.absolute:
         limits = {name: replace(limit, absolute=True) for name, limit in tolerances.metrics.items()}
         tolerances = replace(tolerances, metrics=limits)
-    workers = scoring(settings.scoring, settings.workers)
-    categorizers = build(plugins.load("categorizers", settings.categorizers), settings.topic)
+    workers = scoring(settings.analyzers, settings.workers)
+    categorizers = build(plugins.load("categorizers", settings.categories.names), settings.categories.topic)
     identities = {one.analyzer: identity(one.version, one.parameters) for one in workers.declared}
     versions = ", ".join(f"{name} {told}" for name, told in identities.items())
     versions += "".join(f", categorizer {name} {told}" for name, told in told_versions(categorizers).items())

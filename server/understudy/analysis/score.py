@@ -5,7 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,8 +106,7 @@ def run(
 
     analyzers, _ = chosen(config)
     if names:
-        known = {name: given for name, given in analyzers.parameters.items() if name in names}
-        analyzers = replace(analyzers, names=tuple(dict.fromkeys(names)), parameters=known)
+        analyzers = analyzers.only(names)
     scorer = scoring(analyzers, usable(workers))
     strange: Counter[str] = Counter()
     errors, console = Console(stderr=True, highlight=False, soft_wrap=True), table.console()

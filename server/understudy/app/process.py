@@ -138,8 +138,7 @@ def elsewhere(listen: str, names: tuple[str, ...], limit_s: float | None, path: 
 
     settings, _ = chosen(path)
     if names:
-        known = {name: given for name, given in settings.parameters.items() if name in names}
-        settings = replace(settings, names=names, parameters=known)
+        settings = settings.only(names)
     return analyzers(
         listen,
         settings.names,
