@@ -341,3 +341,48 @@ def test_a_quantized_model_keeps_its_json_and_changes_some_of_it(data: Path) -> 
     )
     equal = [structure.json_of(a) == structure.json_of(b) for a, b in zip(fp16, q8, strict=True)]
     assert round(sum(equal) / len(equal), 4) == 0.9467
+
+
+@pytest.mark.parametrize(
+    ("prompt", "structure"),
+    [
+        ("Extract name, age as JSON: Anna is 5.", Structure.JSON),
+        ("How do I parse JSON in Python?", None),
+        ("Write a Python function that sorts.", Structure.CODE),
+        ("Write a Markdown table with the columns item and count: 3 pears.", Structure.TABLE),
+        ("Compute the subtotal of the following table.", None),
+        ("Summarize these bullet points.", None),
+        ("Make a numbered list with apples and pears.", Structure.NUMBERED),
+        ("What is a table tennis ball made of?", None),
+    ],
+)
+def test_a_structure_is_expected_only_when_it_is_asked_for(prompt: str, structure: Structure | None) -> None:
+    assert expect(prompt).structure is structure
+
+
+@pytest.mark.parametrize(
+    ("prompt", "whole", "bad"),
+    [
+        ("Give a as JSON.", '{"a": 1}', '{"a": 1'),
+        ("", '[{"a": 1}]', '[{"a": 1}'),
+        ("Write a Python function.", "def f(x):\n    return x", "def f(x)\n    return x"),
+        ("Explain.", "Use this:\n```sh\nls\n```", "Use this:\n```sh\nls\n"),
+        ("Make a markdown table.", "| a | b |\n| --- | --- |\n| 1 | 2 |", "| a | b |\n| --- | --- |\n| 1 |"),
+        ("Give CSV.", "a,b\n1,2", "a,b\n1"),
+        ("Make a numbered list.", "1. a\n2. b\n3. c", "1. a\n4. b"),
+        ("Give exactly 3 bullet points.", "- a\n- b\n- c", "- a\n- b"),
+    ],
+)
+def test_a_broken_structure_is_bad_and_a_whole_one_is_not(
+    scored: Any, prompt: str, whole: str, bad: str
+) -> None:
+    assert scored(Format(), a_pair(prompt, whole, bad)).change("format") == 1.0
+    assert scored(Format(), a_pair(prompt, bad, whole)).change("format") == -1.0
+
+
+def test_a_refusal_is_no_broken_format_and_plain_talk_has_none(scored: Any) -> None:
+    refused = scored(
+        Format(), a_pair("Give a as JSON.", '{"a": 1}', "I'm sorry, but I can't help with that.")
+    )
+    assert Leg.CANDIDATE not in refused.scores["format"].values
+    assert "format" not in scored(Format(), a_pair("How are you?", "Fine, thanks.", "Very well."))

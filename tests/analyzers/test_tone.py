@@ -294,6 +294,12 @@ def test_one_capital_word_is_a_name_and_three_are_shouting() -> None:
     assert read("PLEASE READ THIS NOW, thank you.").count("shout") == 4
 
 
+def test_a_forecast_that_is_unsure_hedges(scored: Any) -> None:
+    sure = "It will rain tomorrow, and the day after will be dry."
+    unsure = "Perhaps it might rain, it seems likely, though I think it could also stay dry."
+    assert scored(Tone(), a_pair("", sure, unsure)).change("hedging") > 0.3
+
+
 def test_length_doubled_and_halved_are_opposite_and_bounded(scored: Any) -> None:
     up = scored(Tone(), a_pair("", PROSE, PROSE * 2)).change("verbosity")
     down = scored(Tone(), a_pair("", PROSE * 2, PROSE)).change("verbosity")
